@@ -1,0 +1,181 @@
+"""What an engine is asked to do, and what it reports.
+
+An engine moves bytes and knows nothing of sessions. It is handed *units*, each one attempt at
+one thing, and sends *reports* that carry the attempt they belong to, so that a report of an
+attempt that is no longer wanted can be told and ignored.
+
+    Fetch   ──▶ Headers ──▶ Progress*, Checkpoint* ──▶ Ready ─┐
+       └──────────────────────────▶ Failed                    │ the intent is committed
+    Publish ◀─────────────────────────────────────────────────┘
+       └──▶ Published | Failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from msgspec import Struct
+
+from jupyter_bgdl.model import IfExists
+
+Extents = list[tuple[int, int]]
+"""Byte ranges ``[start, end)`` that are on stable storage: disjoint, ascending."""
+
+
+class Attempt(Struct, frozen=True, array_like=True):
+    """Names one attempt. ``task`` is the ledger's row, ``number`` grows with each attempt."""
+
+    task: int
+    number: int
+
+
+class Part(Struct, frozen=True):
+    """The file that holds the bytes until they are published."""
+
+    path: str
+    device: int
+    inode: int
+
+
+class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
+    """Bring the bytes of a resource into a part."""
+
+    attempt: Attempt
+    url: str
+    method: str = "GET"
+    headers: dict[str, str] = {}
+    folder: str
+    """Where a new part is made (missing folders too): beside the destination."""
+    name: str | None = None
+    """Final name; None: the safe suggested one is taken from the response."""
+    part: Part | None = None
+    """What an earlier attempt left. It is used only if device, inode and size fit ``extents``."""
+    extents: Extents = []
+    validator: str | None = None
+    """Strong ETag or strong Last-Modified of the first response, as sent in If-Range."""
+    total: int | None = None
+    """Complete length according to the first response."""
+    checksum: str | None = None
+    size: int | None = None
+    accept_html: bool = False
+    allow_downgrade: bool = False
+    verify: bool = True
+    error_bodies: bool = False
+    """Deliver the body of a response that is not 2xx (nothing retryable unless ``last``)."""
+    last: bool = False
+    """No retry follows: with ``error_bodies``, a retryable response is delivered too."""
+    timeout: float = 60.0
+    """Seconds below 1 kB/s after which the attempt fails with ``stalled``."""
+    proxy: str | None = None
+    ca_bundle: str | None = None
+
+
+class Publish(Struct, frozen=True, kw_only=True, tag="publish"):
+    """Give a complete part its name. Doing it twice is doing it once: a target that already has
+    the part's inode is ours."""
+
+    attempt: Attempt
+    part: Part
+    size: int
+    target: str
+    if_exists: IfExists
+    keep: str | None = None
+    """A second hard link to make first, so that a staged file outlives what is done with it."""
+
+
+Unit = Fetch | Publish
+
+
+class Headers(Struct, frozen=True, kw_only=True, tag="headers"):
+    """The response is accepted. ``received`` is where the body begins in the part: 0 after a
+    restart from zero, which always opens a new part."""
+
+    attempt: Attempt
+    url: str
+    status_code: int
+    headers: dict[str, str]
+    name: str
+    part: Part
+    received: int
+    total: int | None
+    validator: str | None
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """May be dropped."""
+
+    attempt: Attempt
+    received: int
+
+
+class Checkpoint(Struct, frozen=True, tag="checkpoint"):
+    """``extents`` survived an fdatasync."""
+
+    attempt: Attempt
+    extents: Extents
+
+
+class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
+    """All bytes are on stable storage and verified against what was given."""
+
+    attempt: Attempt
+    part: Part
+    size: int
+    digest: str | None
+    """``algorithm:hex``, if a checksum was asked for."""
+    name: str
+
+
+class Published(Struct, frozen=True, tag="published"):
+    attempt: Attempt
+    path: str
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The attempt is over. Nothing of it writes any more."""
+
+    attempt: Attempt
+    code: str
+    """One of ``engine/outcomes.py``."""
+    message: str = ""
+    status_code: int | None = None
+    retry_after: float | None = None
+    """Seconds, from the response, already corrected for the server's clock."""
+    extents: Extents | None = None
+    """What is on stable storage now; None: as last reported."""
+
+
+Report = Headers | Progress | Checkpoint | Ready | Published | Failed
+
+
+class Limits(Struct, frozen=True):
+    """What the engine may use at most."""
+
+    units: int = 16
+
+
+class Engine(Protocol):
+    """Implemented by :class:`~jupyter_bgdl.engine.local.LocalEngine`.
+
+    All methods are called from one thread and return at once; ``report`` is called from a
+    thread of the engine's own, with the reports of one moment together.
+    """
+
+    def start(self, report: Callable[[list[Report]], None]) -> None: ...
+
+    def submit(self, units: Iterable[Unit]) -> None: ...
+
+    def stop(self, attempts: Iterable[Attempt]) -> None:
+        """End these attempts. Each answers with ``Failed(code="stopped")``, unless it was over."""
+
+    def configure(self, limits: Limits) -> None: ...
+
+    def running(self) -> set[Attempt]:
+        """Attempts that were submitted and have not ended."""
+
+    def capacity(self) -> int:
+        """How many more units it takes now."""
+
+    def close(self, timeout: float) -> None:
+        """Checkpoint everything and end, within ``timeout`` seconds."""

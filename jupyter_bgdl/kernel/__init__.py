@@ -1,0 +1,1 @@
+"""In the user's kernel: sessions, tasks, delegates, delivery and display."""

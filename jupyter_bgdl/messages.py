@@ -1,0 +1,88 @@
+"""The messages of the websocket channel ``/bgdl/channel``: JSON objects tagged by ``type``.
+
+A client says ``hello`` once, then ``watch`` and, if it owns a session, ``deliver``. The server
+answers a ``watch`` with one ``snapshot``, then sends ``state`` at most five times a second:
+the newest view of what changed, never a history. Events come one by one, in order, and the
+server sends a bounded number of them ahead of the acknowledgements.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from jupyter_bgdl.model import Event, SessionView, TaskView
+
+
+class Hello(Struct, frozen=True, tag_field="type", tag="hello"):
+    incarnation: str | None = None
+    """The kernel's; None for a browser. While the socket is open, that kernel is present."""
+
+
+class Watch(Struct, frozen=True, tag_field="type", tag="watch"):
+    session: str | None = None
+    """None: all sessions."""
+
+
+class Unwatch(Struct, frozen=True, tag_field="type", tag="unwatch"):
+    session: str | None = None
+
+
+class Deliver(Struct, frozen=True, tag_field="type", tag="deliver"):
+    """The owner has somebody who takes events: send them, the backlog first."""
+
+    session: str
+    epoch: int
+    parked: bool = False
+    """Also those that were parked: their handler has been registered again."""
+
+
+class Acknowledge(Struct, frozen=True, tag_field="type", tag="acknowledge"):
+    """All events up to ``sequence`` are dealt with."""
+
+    session: str
+    epoch: int
+    sequence: int
+    parked: str | None = None
+    """The traceback, if the callback of ``sequence`` itself raised."""
+
+
+ClientMessage = Hello | Watch | Unwatch | Deliver | Acknowledge
+
+
+class Snapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
+    watch: str | None
+    """The watch that this answers."""
+    sessions: list[SessionView]
+    tasks: list[TaskView]
+    """Of each session: those not completed (at most 500), and the newest 50 completed."""
+
+
+class State(Struct, frozen=True, tag_field="type", tag="state"):
+    sessions: list[SessionView]
+    tasks: list[TaskView]
+
+
+class Removed(Struct, frozen=True, tag_field="type", tag="removed"):
+    session: str
+    task_identifier: int
+
+
+class Delivery(Struct, frozen=True, tag_field="type", tag="event"):
+    event: Event
+
+
+class Fenced(Struct, frozen=True, tag_field="type", tag="fenced"):
+    """Somebody else owns the session now; sent once, to the old owner."""
+
+    session: str
+    owner: str
+
+
+class Refused(Struct, frozen=True, tag_field="type", tag="refused"):
+    """A message could not be acted on."""
+
+    code: str
+    message: str
+
+
+ServerMessage = Snapshot | State | Removed | Delivery | Fenced | Refused

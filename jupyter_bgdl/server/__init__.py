@@ -1,0 +1,1 @@
+"""In the Jupyter server: the extension, its handlers, the channel, who may do what."""

@@ -1,0 +1,1 @@
+"""The heart: ledger, journal, scheduler. Knows neither Jupyter nor tornado."""
