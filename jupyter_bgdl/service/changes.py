@@ -1,0 +1,42 @@
+"""What a listener of the service is told: which views are out of date, never what they say.
+
+A change carries names only, so that the reader can coalesce any number of them and ask for the
+newest views once (:meth:`~jupyter_bgdl.service.service.Service.views`).
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class StateChanged(Struct, frozen=True):
+    """The view of a session (``task`` is None) or of one of its tasks is newer."""
+
+    user: str
+    session: str
+    task: int | None = None
+
+
+class EventsAdded(Struct, frozen=True):
+    """The journal has events that were not there, or not deliverable, before."""
+
+    user: str
+    session: str
+
+
+class TaskRemoved(Struct, frozen=True):
+    user: str
+    session: str
+    task: int
+
+
+class OwnerChanged(Struct, frozen=True):
+    """From now on ``epoch`` is in force; what carries an older one is refused."""
+
+    user: str
+    session: str
+    epoch: int
+    owner_name: str
+
+
+Change = StateChanged | EventsAdded | TaskRemoved | OwnerChanged
