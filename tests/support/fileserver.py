@@ -46,8 +46,7 @@ class Resource:
     before_headers: threading.Event | None = None
     """Nothing is answered until it is set."""
     hold_at: int | None = None
-    """Absolute offset at which the body stops until :attr:`go_on` is set."""
-    go_on: threading.Event = field(default_factory=threading.Event)
+    """Absolute offset at which the body stops; move it with :meth:`FileServer.hold`."""
     requests: list[dict[str, str]] = field(default_factory=list)
     """Headers of the requests that came, lower-cased, in order."""
     sent: int = 0
@@ -65,7 +64,7 @@ class FileServer:
 
     def __init__(self) -> None:
         self.resources: dict[str, Resource] = {}
-        self._changed = threading.Condition()
+        self.changed = threading.Condition()
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self.port: int = self._server.server_address[1]
@@ -75,8 +74,8 @@ class FileServer:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for resource in self.resources.values():
-            resource.go_on.set()
+        for name, resource in self.resources.items():
+            self.hold(name[1:], None)
             if resource.before_headers:
                 resource.before_headers.set()
         self._server.shutdown()
@@ -95,14 +94,19 @@ class FileServer:
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
         """Until ``condition`` holds; it is looked at after every request and chunk."""
-        with self._changed:
-            assert self._changed.wait_for(condition, timeout), "the file server saw nothing of it"
+        with self.changed:
+            assert self.changed.wait_for(condition, timeout), "the file server saw nothing of it"
+
+    def hold(self, name: str, at: int | None) -> None:
+        """Let the body of ``name`` go on as far as ``at``; None: to its end."""
+        with self.noting():
+            self[name].hold_at = at
 
     @contextmanager
     def noting(self) -> Iterator[None]:
-        with self._changed:
+        with self.changed:
             yield
-            self._changed.notify_all()
+            self.changed.notify_all()
 
 
 class _Server(ThreadingHTTPServer):
@@ -176,11 +180,11 @@ class _Handler(BaseHTTPRequestHandler):
         owner, begun, sent = self.server.owner, time.monotonic(), 0
         while position < end:
             chunk = min(_CHUNK, end - position)
-            if resource.hold_at is not None and not resource.go_on.is_set():
-                chunk = min(chunk, resource.hold_at - position)
-                if chunk <= 0:
-                    resource.go_on.wait(60)
-                    continue
+            with owner.noting():
+                while (held := resource.hold_at) is not None and held <= position:
+                    owner.changed.wait(60)
+            if held is not None:
+                chunk = min(chunk, held - position)
             self.wfile.write(resource.body[position : position + chunk])
             position += chunk
             sent += chunk
