@@ -1,0 +1,97 @@
+# Everything a developer runs. The first target sets up what it needs; the second time it is quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+MADE := $(VENV)/.made
+# The environment comes first on PATH: it holds jlpm, jupyter and the kernels' python.
+export PATH := $(BIN):$(PATH)
+# A Python that a developer has activated elsewhere must not leak in.
+unexport PYTHONPATH PYTHONHOME
+
+FRONT_END := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
+	$(wildcard labextension/*.json labextension/*.js labextension/*.mjs labextension/yarn.lock)
+
+.PHONY: help
+help:  ## show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# --- setting up -----------------------------------------------------------------------------
+
+.PHONY: setup
+setup: $(MADE)/project  ## set up .venv: dependencies, labextension, editable install
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+
+$(MADE)/dependencies: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --group dev
+	@mkdir -p $(MADE) && touch $@
+
+$(MADE)/front-end: $(FRONT_END) $(MADE)/dependencies
+	@command -v node >/dev/null || { echo 'Node 20 or newer is needed to build the labextension'; exit 1; }
+	cd labextension && jlpm install --immutable && jlpm build:prod
+	@touch $@
+
+# The install copies the bundle into .venv/share, so it is repeated when the bundle is new.
+$(MADE)/project: $(MADE)/front-end
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.PHONY: system
+system:  ## install nginx, chromium and what else tests and benchmarks use (as root, with apt)
+	@.ci/system-packages
+
+# --- seeing it work -------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup  ## kill a kernel in the middle of a download [URL=https://… SHA256=…]
+	@$(BIN)/python -m demo $(if $(URL),--url '$(URL)') $(if $(SHA256),--sha256 '$(SHA256)')
+
+.PHONY: lab
+lab: setup  ## open the quickstart notebook in JupyterLab, beside a slow file server
+	@$(BIN)/python -m demo.lab $(if $(URL),--url '$(URL)') $(if $(SHA256),--sha256 '$(SHA256)')
+
+# --- testing --------------------------------------------------------------------------------
+
+.PHONY: check
+check: lint  ## the fast part: lint, types, unit tests
+	$(BIN)/pytest -q -m 'not slow' tests/engine tests/service tests/server tests/files
+
+.PHONY: test
+test: system lint  ## everything: lint, types, unit, integration, wheel and browser tests
+	$(BIN)/pytest
+
+.PHONY: browser
+browser: system setup  ## only the tests in a real Chromium
+	$(BIN)/pytest tests/browser
+
+.PHONY: lint
+lint: setup  ## lint and types alone, Python and TypeScript, with the front end's unit tests
+	ruff check
+	ruff format --check
+	mypy
+	mypy --package demo --package benchmarks
+	lint-imports
+	cd labextension && jlpm lint:check && jlpm test
+
+.PHONY: bench
+bench: system setup  ## measure us beside our peers [QUICK=1] [FIGURES="one-file-http …"]
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(FIGURES)
+
+# --- releasing ------------------------------------------------------------------------------
+
+.PHONY: wheel
+wheel: setup  ## build sdist and wheel, and start a server from the wheel where there is no Node
+	$(BIN)/pytest -s tests/files/test_wheel.py
+
+.PHONY: clean
+clean:  ## remove what was built; keeps .venv
+	rm -rf build dist jupyter_bgdl/labextension labextension/lib .cache $(MADE)/front-end $(MADE)/project
