@@ -1,0 +1,152 @@
+"""The server extension: starts the service with the server and stops it with it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from tornado.ioloop import PeriodicCallback
+from traitlets import Integer, Unicode, default
+
+from jupyter_bgdl.engine.local import LocalEngine
+from jupyter_bgdl.model import Credentials
+from jupyter_bgdl.server.alive import Kernels
+from jupyter_bgdl.server.context import Context
+from jupyter_bgdl.server.credentials import CredentialsFile, local_url
+from jupyter_bgdl.server.redaction import describe
+from jupyter_bgdl.server.routes import handlers
+from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.service import Service
+
+_CLOSE: Final = 8.0
+"""Seconds that the service gets to checkpoint and stop when the server stops."""
+_ACTIVITY: Final = 10_000
+"""Milliseconds between two looks at whether bytes move."""
+
+
+class BackgroundTransfers(ExtensionApp):
+    """Background transfer sessions: REST below ``/bgdl``, and the service behind it."""
+
+    name = "jupyter_bgdl"
+    description = "Background transfers that outlive the kernel"
+    load_other_extensions = True
+
+    state_dir = Unicode(
+        help="""Folder of the ledger: which transfers there are, and what became of them.
+        One server at a time uses it; put it on a disk of the host that the server runs on if
+        several hosts share a home.""",
+    ).tag(config=True)
+    max_active_tasks = Integer(
+        Settings().max_active_tasks,
+        min=1,
+        help="How many transfers move at the same time, over all sessions.",
+    ).tag(config=True)
+
+    @default("state_dir")
+    def _default_state_dir(self) -> str:
+        return str(Path(jupyter_data_dir()) / "bgdl")
+
+    _context: Context
+    _service: Service | None = None
+    _credentials: CredentialsFile | None = None
+    _activity: PeriodicCallback | None = None
+
+    def initialize_handlers(self) -> None:
+        self._context = Context()
+        self.handlers.extend(handlers(self._context))
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Start the service, and let kernels in. Only now the server's port is known."""
+        tls = bool(serverapp.certfile)
+        url = local_url(serverapp.ip, serverapp.port, serverapp.base_url, tls=tls)
+        self._service = Service(
+            _absolute(self.state_dir),
+            LocalEngine(),
+            alive=Kernels(serverapp.kernel_manager).alive,
+            settings=Settings(max_active_tasks=self.max_active_tasks),
+            url=url,
+        )
+        self._context.sockets.start(asyncio.get_running_loop())
+        self._service.subscribe(self._context.sockets.changed)
+        self._service.start()
+        self._context.service = self._service
+        self._activity = PeriodicCallback(self._note_activity, _ACTIVITY)
+        self._activity.start()
+        self._credentials = CredentialsFile(Path(jupyter_runtime_dir()))
+        credentials = Credentials(
+            url=url,
+            token=self._context.secret,
+            pid=self._credentials.pid,
+            certificate=str(_absolute(serverapp.certfile)) if tls else None,
+        )
+        await asyncio.to_thread(self._credentials.write, credentials)
+
+    def _note_activity(self) -> None:
+        # A hub culls a server by this time, and would stop the transfers with it.
+        if self.current_activity() and self.serverapp is not None:
+            times = self.serverapp.web_app.settings["last_activity_times"]
+            times[self.name] = datetime.now(UTC)
+
+    def current_activity(self) -> dict[str, int] | None:
+        """Truthy while bytes move: a server that shuts down when idle then stays."""
+        moving = self._service.moving if self._service is not None else 0
+        return {"transfers": moving} if moving else None
+
+    async def stop_extension(self) -> None:
+        """Checkpoint and stop, within ``_CLOSE`` and a second; whatever fails is logged."""
+        service, self._service = self._service, None
+        if service is None:
+            return
+        if self._activity is not None:
+            self._activity.stop()
+        moving = service.moving
+        self._context.service = None
+        self._context.sockets.stop()
+        try:
+            if self._credentials is not None:
+                await asyncio.to_thread(self._credentials.remove)
+            await _bounded(service)
+        except Exception as error:  # noqa: BLE001 - jupyter_server would not stop the others
+            self.log.error("Background transfers did not stop cleanly\n%s", describe(error))
+        if moving:
+            self.log.info(
+                "Background transfers: %d paused; they go on when the server is started again.",
+                moving,
+            )
+
+
+def _absolute(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+async def _bounded(service: Service) -> None:
+    """Close the service in a thread that nothing waits for longer than ``_CLOSE`` + 1 s; one of
+    the default executor would be joined when the loop closes."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def settle(error: BaseException | None) -> None:
+        if done.done():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def close() -> None:
+        error: BaseException | None = None
+        try:
+            service.close(_CLOSE)
+        except Exception as raised:  # noqa: BLE001 - it is raised again by the waiter
+            error = raised
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, error)
+
+    threading.Thread(target=close, name="bgdl-close", daemon=True).start()
+    await asyncio.wait_for(done, _CLOSE + 1)

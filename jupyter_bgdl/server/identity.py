@@ -1,0 +1,59 @@
+"""Who is asking: a person, as the Jupyter server knows them, or a kernel with our secret."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jupyter_server.auth import IdentityProvider, User
+from jupyter_server.extension.handler import ExtensionHandlerMixin
+from tornado import web
+
+from jupyter_bgdl.model import TOKEN_HEADER
+from jupyter_bgdl.server.context import Context
+
+RESOURCE: Final = "bgdl"
+"""What an authorizer is asked about; the actions are ``read`` and ``write``."""
+
+KERNEL: Final = User(username="kernel", name="Kernel", display_name="Kernel")
+"""The user that an authorizer sees for a request that came with the kernels' secret."""
+
+
+def owner(handler: web.RequestHandler) -> str:
+    """The user in the ledger whose sessions this request is about.
+
+    Under the stock token or password login there is one person, whatever name the login made up
+    for them, and the kernels are theirs.
+    """
+    return "server"
+
+
+class _Kernels(IdentityProvider):
+    """Knows the kernel, for one request that has shown the secret.
+
+    It takes the place of the configured provider, so that any provider (a hub's too) and the
+    checks that depend on it (XSRF, origin) treat the request as authenticated by token.
+    """
+
+    def get_user(self, handler: web.RequestHandler) -> User:
+        return KERNEL
+
+    def is_token_authenticated(self, handler: web.RequestHandler) -> bool:
+        return True
+
+
+class IdentityMixin(ExtensionHandlerMixin):
+    """Comes first among the bases of each of our handlers."""
+
+    context: Context
+    request: Any
+
+    def initialize(self, name: str, context: Context) -> None:
+        super().initialize(name)
+        self.context = context
+
+    @property
+    def identity_provider(self) -> IdentityProvider:
+        token = self.request.headers.get(TOKEN_HEADER)
+        if token is not None and self.context.is_secret(token):
+            return _Kernels()
+        return super().identity_provider  # type: ignore[misc,no-any-return]

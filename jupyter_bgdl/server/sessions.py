@@ -1,0 +1,81 @@
+"""Operations on sessions."""
+
+from __future__ import annotations
+
+from jupyter_bgdl import errors, model
+from jupyter_bgdl.server.operations import SESSION_ERRORS, Call, Operation, SessionPath
+
+_PATH = "/bgdl/sessions/{identifier}"
+
+
+async def sessions(call: Call) -> model.SessionList:
+    return model.SessionList(await call.service().sessions(call.user))
+
+
+async def session(call: Call) -> model.SessionView:
+    return await call.service().session(call.user, call.path.identifier)
+
+
+async def attach(call: Call) -> model.AttachReply:
+    if call.body.protocol != model.PROTOCOL:
+        raise errors.IncompatibleServer(
+            f"The kernel's jupyter_bgdl speaks protocol {call.body.protocol}, the Jupyter "
+            f"server's {model.PROTOCOL}: install the same version in both environments."
+        )
+    reply = await call.service().attach(call.user, call.path.identifier, call.body)
+    if reply.is_owner:
+        incarnation = call.body.kernel.incarnation
+        call.sockets.attached(call.user, call.path.identifier, incarnation, reply.epoch)
+    return reply
+
+
+async def detach(call: Call) -> None:
+    call.sockets.detached(call.user, call.path.identifier, call.body.epoch)
+    await call.service().detach(call.user, call.path.identifier, call.body.epoch)
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/bgdl/sessions",
+        name="sessions",
+        summary="List the sessions",
+        action="read",
+        run=sessions,
+        response=model.SessionList,
+    ),
+    Operation(
+        method="GET",
+        path=_PATH,
+        name="session",
+        summary="One session",
+        action="read",
+        run=session,
+        path_type=SessionPath,
+        response=model.SessionView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path=_PATH + "/attach",
+        name="attach",
+        summary="Attach a kernel to a session, which is created if it is new",
+        action="write",
+        run=attach,
+        path_type=SessionPath,
+        request=model.AttachRequest,
+        response=model.AttachReply,
+        errors=(errors.InvalidRequest, errors.IncompatibleServer, errors.OtherFilesystem),
+    ),
+    Operation(
+        method="POST",
+        path=_PATH + "/detach",
+        name="detach",
+        summary="Give up the ownership of a session",
+        action="write",
+        run=detach,
+        path_type=SessionPath,
+        request=model.DetachRequest,
+        errors=(*SESSION_ERRORS, errors.SessionInvalidated),
+    ),
+)

@@ -1,0 +1,143 @@
+"""Operations on the tasks of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from jupyter_bgdl import errors, model
+from jupyter_bgdl.server.operations import (
+    SESSION_ERRORS,
+    Call,
+    Operation,
+    SessionPath,
+    TaskPath,
+    TasksQuery,
+)
+
+_TASKS = "/bgdl/sessions/{identifier}/tasks"
+_TASK = _TASKS + "/{number}"
+
+
+async def tasks(call: Call) -> model.TaskPage:
+    return await call.service().tasks(
+        call.user,
+        call.path.identifier,
+        after=call.query.after,
+        limit=call.query.limit,
+        completed=call.query.completed,
+    )
+
+
+async def submit(call: Call) -> model.SubmitReply:
+    return await call.service().submit(call.user, call.path.identifier, call.body.tasks)
+
+
+async def task(call: Call) -> model.TaskView:
+    return await call.service().task(call.user, call.path.identifier, call.path.number)
+
+
+async def resume(call: Call) -> model.TaskView:
+    return await call.service().resume(call.user, call.path.identifier, call.path.number)
+
+
+async def suspend(call: Call) -> model.TaskView:
+    return await call.service().suspend(call.user, call.path.identifier, call.path.number)
+
+
+async def cancel(call: Call) -> model.TaskView:
+    return await call.service().cancel(call.user, call.path.identifier, call.path.number)
+
+
+async def retry(call: Call) -> model.TaskView:
+    return await call.service().retry(call.user, call.path.identifier, call.path.number)
+
+
+async def moved(call: Call) -> model.TaskView:
+    return await call.service().moved(
+        call.user, call.path.identifier, call.path.number, call.body.path
+    )
+
+
+async def remove(call: Call) -> None:
+    await call.service().remove(call.user, call.path.identifier, call.path.number)
+
+
+def _command(
+    name: str, summary: str, run: Callable[[Call], Awaitable[model.TaskView]]
+) -> Operation:
+    return Operation(
+        method="POST",
+        path=f"{_TASK}/{name}",
+        name=name,
+        summary=summary,
+        action="write",
+        run=run,
+        path_type=TaskPath,
+        response=model.TaskView,
+        errors=SESSION_ERRORS,
+    )
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path=_TASKS,
+        name="tasks",
+        summary="A page of the tasks of a session",
+        action="read",
+        run=tasks,
+        path_type=SessionPath,
+        query_type=TasksQuery,
+        response=model.TaskPage,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path=_TASKS,
+        name="submit",
+        summary="Hand in downloads; one that is there already is found again",
+        action="write",
+        run=submit,
+        path_type=SessionPath,
+        request=model.SubmitRequest,
+        response=model.SubmitReply,
+        errors=(*SESSION_ERRORS, errors.DestinationExists, errors.DestinationNotAllowed),
+    ),
+    Operation(
+        method="GET",
+        path=_TASK,
+        name="task",
+        summary="One task",
+        action="read",
+        run=task,
+        path_type=TaskPath,
+        response=model.TaskView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="DELETE",
+        path=_TASK,
+        name="remove",
+        summary="Forget a completed task and its unfinished bytes, never a finished file",
+        action="write",
+        run=remove,
+        path_type=TaskPath,
+        errors=SESSION_ERRORS,
+    ),
+    _command("resume", "Start a suspended task", resume),
+    _command("suspend", "Pause a task; it keeps its bytes", suspend),
+    _command("cancel", "Cancel a task", cancel),
+    _command("retry", "Open a new generation of a failed or cancelled task", retry),
+    Operation(
+        method="POST",
+        path=_TASK + "/moved",
+        name="moved",
+        summary="Tell where a staged file was moved to",
+        action="write",
+        run=moved,
+        path_type=TaskPath,
+        request=model.MovedRequest,
+        response=model.TaskView,
+        errors=SESSION_ERRORS,
+    ),
+)

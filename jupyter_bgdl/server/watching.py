@@ -1,0 +1,96 @@
+"""What one socket watches, and the newest views of it at most five times a second."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from itertools import islice
+from typing import Final
+
+from jupyter_bgdl.messages import Removed, ServerMessage, Snapshot, State
+from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
+from jupyter_bgdl.service.service import Service
+
+INTERVAL: Final = 0.2
+"""Least time between two ``state`` messages of a socket, in seconds."""
+
+_TASKS_IN_A_MESSAGE = 500
+
+
+class Watching:
+    """Gathers what changed, and asks for the views when they may be sent.
+
+    Only names are held, and one message at a time is on its way, so a slow reader gets fewer
+    and newer views, and costs no more memory than the names of its tasks.
+    """
+
+    def __init__(
+        self,
+        service: Callable[[], Service],
+        user: str,
+        send: Callable[[ServerMessage], Awaitable[None]],
+    ) -> None:
+        self._service = service
+        self._user = user
+        self._send = send
+        self._watched: set[str | None] = set()
+        self._sessions: set[str] = set()
+        self._tasks: dict[tuple[str, int], None] = {}
+        self._removed: dict[tuple[str, int], None] = {}
+        self._dirty = asyncio.Event()
+        self._sending = asyncio.Lock()
+
+    async def watch(self, session: str | None) -> None:
+        """Send a snapshot of ``session`` (None: of all), then what changes in it."""
+        # Watched before it is read, so that no change falls in between.
+        self._watched.add(session)
+        try:
+            async with self._sending:
+                sessions, tasks = await self._service().snapshot(self._user, session)
+                await self._send(Snapshot(session, sessions, tasks))
+        except BaseException:
+            self._watched.discard(session)
+            raise
+
+    def unwatch(self, session: str | None) -> None:
+        self._watched.discard(session)
+
+    def changed(self, change: Change) -> None:
+        """Note the change if it is of a session that is watched."""
+        if change.user != self._user:
+            return
+        if change.session not in self._watched and None not in self._watched:
+            return
+        match change:
+            case StateChanged(session=session, task=None):
+                self._sessions.add(session)
+            case StateChanged(session=session, task=int(number)):
+                self._tasks[session, number] = None
+            case TaskRemoved(session=session, task=number):
+                self._tasks.pop((session, number), None)
+                self._removed[session, number] = None
+            case _:
+                return
+        self._dirty.set()
+
+    async def run(self) -> None:
+        """Send what changed, the first change after a pause at once. Runs until cancelled."""
+        while True:
+            await self._dirty.wait()
+            async with self._sending:
+                await self._flush()
+            await asyncio.sleep(INTERVAL)
+
+    async def _flush(self) -> None:
+        sessions, self._sessions = self._sessions, set()
+        removed, self._removed = self._removed, {}
+        tasks = set(islice(self._tasks, _TASKS_IN_A_MESSAGE))
+        for task in tasks:
+            del self._tasks[task]
+        if not self._tasks:
+            self._dirty.clear()
+        for session, number in removed:
+            await self._send(Removed(session, number))
+        session_views, task_views = await self._service().views(self._user, sessions, tasks)
+        if session_views or task_views:
+            await self._send(State(session_views, task_views))
