@@ -1,0 +1,52 @@
+"""Run the figures that were asked for, print a table, write ``results/latest.json``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import ArgumentParser
+from collections.abc import Awaitable, Callable
+
+from benchmarks import handler_latency, one_file_http, one_file_http_engine, results
+from benchmarks.bench import MIB, Bench
+from benchmarks.figure import Figure
+
+Measure = Callable[[Bench], Awaitable[list[Figure]]]
+
+FIGURES: dict[str, Measure] = {
+    "one-file-http-engine": one_file_http_engine.measure,
+    "one-file-http": one_file_http.measure_disk,
+    "one-file-http-tmpfs": one_file_http.measure_memory,
+    "handler-latency-p50": handler_latency.measure,
+    "handler-latency-p99": handler_latency.measure,
+}
+"""By name. Figures with the same function are measured in the same run."""
+
+
+async def measure(bench: Bench, names: list[str]) -> list[Figure]:
+    figures: list[Figure] = []
+    for function in dict.fromkeys(FIGURES[name] for name in names):
+        bench.say(", ".join(name for name in names if FIGURES[name] is function))
+        figures += [figure for figure in await function(bench) if figure.name in names]
+    return figures
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="figure", help=", ".join(FIGURES))
+    parser.add_argument("--quick", action="store_true", help="smaller files, fewer rounds")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(FIGURES):
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    bench = Bench(2, 64 * MIB) if arguments.quick else Bench(7, 512 * MIB)
+    try:
+        figures = asyncio.run(measure(bench, arguments.names or list(FIGURES)))
+    except RuntimeError as error:
+        sys.exit(f"benchmarks: {error}")
+    results.write(figures)
+    print(results.table(figures))
+    print(f"written to {results.LATEST}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""What all figures of one run share: how thorough, where files go, what is served."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from demo.fileserver import BLOCK, Content
+
+MIB = 1 << 20
+MEMORY = Path("/dev/shm")
+"""The tmpfs that every Linux has."""
+DISK = Path(__file__).parent.parent / ".cache" / "benchmarks"
+
+
+@dataclass
+class Bench:
+    """Settings of one run. ``file_size`` is in bytes."""
+
+    rounds: int
+    file_size: int
+    _digests: dict[int, str] = field(default_factory=dict)
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    @contextmanager
+    def folder(self, parent: Path) -> Iterator[Path]:
+        """A new folder below ``parent``, removed with all that is in it."""
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="bgdl-bench-", dir=parent) as name:
+            yield Path(name)
+
+    def write_source(self, path: Path, size: int) -> None:
+        """Make the file that is served."""
+        content = Content(size)
+        with path.open("wb") as file:
+            for start in range(0, size, BLOCK):
+                file.write(content.read(start, min(size, start + BLOCK)))
+        self._digests[size] = content.sha256
+
+    def verify(self, path: Path, size: int) -> None:
+        """Every byte of what arrived; then remove it. Raises :class:`RuntimeError`."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != self._digests[size]:
+            raise RuntimeError(f"{path} has other bytes than were served")
+        path.unlink()
