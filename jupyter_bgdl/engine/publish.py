@@ -1,0 +1,137 @@
+"""Gives a complete part its name: never over a file that somebody else put there.
+
+    keep link ─▶ mode ─▶ fsync ─▶ name, exclusively ─▶ fsync the folder
+
+Each step may be done twice. A target that has the part's inode is ours: an earlier attempt was
+killed after naming it. Everything is done relative to open folders, so that a folder that is
+swapped for a symbolic link meanwhile leads nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from jupyter_bgdl.engine import platform
+from jupyter_bgdl.engine.outcomes import Abort
+from jupyter_bgdl.engine.part import disk_errors, is_part
+from jupyter_bgdl.engine.protocol import Publish, Published
+from jupyter_bgdl.model import IfExists
+
+_MOST_NAMES = 10_000
+"""How many "name (n)" are tried."""
+
+
+def publish(unit: Publish) -> Published:
+    """Do it, or find it done. Raises Abort."""
+    with disk_errors(), ExitStack() as stack:
+        target, part = Path(unit.target), Path(unit.part.path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target_dir = stack.enter_context(_folder(target.parent))
+        part_dir = target_dir
+        if part.parent != target.parent:
+            try:
+                part_dir = stack.enter_context(_folder(part.parent))
+            except FileNotFoundError as error:
+                raise Abort("part_lost") from error
+        name = _already(unit, target.name, target_dir)
+        if name is None:
+            _prepare(unit, part.name, part_dir)
+            name = _give_name(unit, part.name, target.name, part_dir, target_dir)
+        else:
+            _remove_other_name(unit, part.name, part_dir)
+        platform.sync_folder(target_dir)
+        if part_dir != target_dir:
+            platform.sync_folder(part_dir)
+        return Published(unit.attempt, str(target.parent / name))
+
+
+def numbered(name: str) -> Iterator[str]:
+    """``name``, then "stem (1).suffix", "stem (2).suffix" …"""
+    yield name
+    path = Path(name)
+    suffix = "".join(path.suffixes[-2:]) if path.suffixes[-2:-1] == [".tar"] else path.suffix
+    stem = name[: len(name) - len(suffix)] if suffix else name
+    for number in range(1, _MOST_NAMES):
+        yield f"{stem} ({number}){suffix}"
+
+
+def _already(unit: Publish, name: str, folder: int) -> str | None:
+    """The name under which an earlier attempt published it."""
+    for candidate in numbered(name) if unit.if_exists == IfExists.RENAME else [name]:
+        try:
+            status = os.stat(candidate, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        if is_part(status, unit.part) and status.st_size == unit.size:
+            return candidate
+    return None
+
+
+def _prepare(unit: Publish, name: str, folder: int) -> None:
+    """Check that the part is the one that was verified, open it to its readers, keep a link."""
+    try:
+        fd = platform.open_nofollow(name, os.O_RDWR, dir_fd=folder)
+    except OSError as error:
+        raise Abort("part_lost") from error
+    try:
+        status = os.fstat(fd)
+        if not is_part(status, unit.part) or status.st_size != unit.size:
+            raise Abort("part_lost")
+        os.fchmod(fd, platform.file_mode())
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    if unit.keep is not None:
+        _keep(unit, unit.keep, name, folder)
+
+
+def _keep(unit: Publish, keep: str, name: str, folder: int) -> None:
+    path = Path(keep)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _folder(path.parent) as keep_dir:
+        try:
+            status = os.stat(path.name, dir_fd=keep_dir, follow_symlinks=False)
+        except FileNotFoundError:
+            pass
+        else:
+            if is_part(status, unit.part):
+                return
+            os.unlink(path.name, dir_fd=keep_dir)
+        os.link(name, path.name, src_dir_fd=folder, dst_dir_fd=keep_dir, follow_symlinks=False)
+        platform.sync_folder(keep_dir)
+
+
+def _give_name(unit: Publish, part: str, name: str, part_dir: int, target_dir: int) -> str:
+    if unit.if_exists == IfExists.REPLACE:
+        # rename(2) does nothing for two links to one file; _already() has met that case.
+        os.replace(part, name, src_dir_fd=part_dir, dst_dir_fd=target_dir)
+        return name
+    for candidate in numbered(name) if unit.if_exists == IfExists.RENAME else [name]:
+        try:
+            platform.rename_noreplace(part, candidate, source_dir=part_dir, target_dir=target_dir)
+        except FileExistsError:
+            continue
+        return candidate
+    raise Abort("destination_exists")
+
+
+def _remove_other_name(unit: Publish, name: str, folder: int) -> None:
+    """Finish a link + unlink that was killed in between."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if is_part(status, unit.part):
+        os.unlink(name, dir_fd=folder)
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[int]:
+    fd = platform.open_folder(str(path))
+    try:
+        yield fd
+    finally:
+        os.close(fd)
