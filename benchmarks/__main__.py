@@ -38,7 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(FIGURES):
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
-    bench = Bench(2, 64 * MIB) if arguments.quick else Bench(7, 512 * MIB)
+    bench = Bench(3, 256 * MIB) if arguments.quick else Bench(7, 512 * MIB)
     try:
         figures = asyncio.run(measure(bench, arguments.names or list(FIGURES)))
     except RuntimeError as error:

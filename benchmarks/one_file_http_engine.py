@@ -30,8 +30,12 @@ class EngineRuns:
         self.engine = engine
         self.reports: asyncio.Queue[Report] = asyncio.Queue()
         self.number = 0
-        loop = asyncio.get_running_loop()
-        engine.start(lambda reports: loop.call_soon_threadsafe(self._take, reports))
+        self._loop = asyncio.get_running_loop()
+        engine.start(self._report)
+
+    def _report(self, reports: list[Report]) -> None:
+        """Called in a thread of the engine's."""
+        self._loop.call_soon_threadsafe(self._take, reports)
 
     def _take(self, reports: list[Report]) -> None:
         for report in reports:

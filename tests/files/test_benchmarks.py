@@ -1,0 +1,76 @@
+"""The benchmarks measure what they say and write the form that others read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from benchmarks import one_file_http_engine, results
+from benchmarks.bench import MIB, Bench
+from benchmarks.figure import Figure, interleave, percentile
+
+
+def test_a_ratio_above_one_means_that_we_are_better() -> None:
+    rate = Figure("rate", "MB/s", 200.0, {"curl": 100.0}, more_is_better=True)
+    latency = Figure("latency", "ms", 1.0, {"curl": 2.0}, more_is_better=False)
+    assert rate.ratios == {"curl": 2.0}
+    assert latency.ratios == {"curl": 2.0}
+
+
+async def test_the_warm_up_does_not_count_and_turns_are_taken() -> None:
+    calls: list[str] = []
+
+    def contestant(name: str) -> object:
+        async def run() -> Mapping[str, float]:
+            calls.append(name)
+            return {"x": float(len(calls))}
+
+        return run
+
+    medians = await interleave(
+        {"a": contestant("a"), "b": contestant("b")},  # type: ignore[dict-item]
+        3,
+        lambda line: None,
+    )
+    assert calls == ["a", "b", "b", "a", "a", "b", "b", "a"]
+    assert medians == {"a": {"x": 5.0}, "b": {"x": 6.0}}
+
+
+def test_percentiles_are_values_that_were_measured() -> None:
+    values = [float(number) for number in range(100)]
+    assert percentile(values, 0.5) == 50.0
+    assert percentile(values, 0.99) == 99.0
+    assert percentile([7.0], 0.99) == 7.0
+
+
+def test_other_bytes_stop_the_benchmark(tmp_path: Path) -> None:
+    bench = Bench(1, MIB)
+    bench.write_source(tmp_path / "source", MIB)
+    body = bytearray((tmp_path / "source").read_bytes())
+    body[MIB // 2] ^= 1
+    (tmp_path / "copy").write_bytes(body)
+    with pytest.raises(RuntimeError, match="other bytes"):
+        bench.verify(tmp_path / "copy", MIB)
+
+
+async def test_results_have_the_promised_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in ("nginx", "curl", "aria2c"):
+        if not shutil.which(program):
+            pytest.skip(f"there is no {program}: `make system` installs it")
+    monkeypatch.setattr(results, "LATEST", tmp_path / "latest.json")
+    figures = await one_file_http_engine.measure(Bench(1, 4 * MIB))
+    results.write(figures)
+    document = json.loads((tmp_path / "latest.json").read_text())
+    assert set(document) == {"machine", "versions", "figures"}
+    assert {"python", "nginx", "curl", "aria2", "jupyter_bgdl"} <= set(document["versions"])
+    (figure,) = document["figures"]
+    assert set(figure) == {"name", "unit", "ours", "peers", "ratios"}
+    assert figure["name"] == "one-file-http-engine"
+    assert set(figure["peers"]) == set(figure["ratios"]) == {"curl", "splice", "aria2"}
+    assert "one-file-http-engine" in results.table(figures)
