@@ -51,6 +51,8 @@ class Resource:
     """Headers of the requests that came, lower-cased, in order."""
     sent: int = 0
     """Body bytes that were handed to the network, over all requests."""
+    spans: list[list[int]] = field(default_factory=list)
+    """``[start, end)`` of what was sent in each response with a body, in order."""
     reached: int = 0
     """Highest absolute offset that was sent."""
 
@@ -177,7 +179,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._body(resource, start, end)
 
     def _body(self, resource: Resource, position: int, end: int) -> None:
-        owner, begun, sent = self.server.owner, time.monotonic(), 0
+        owner, begun = self.server.owner, time.monotonic()
+        span = [position, position]
+        with owner.noting():
+            resource.spans.append(span)
         while position < end:
             chunk = min(_CHUNK, end - position)
             with owner.noting():
@@ -187,11 +192,11 @@ class _Handler(BaseHTTPRequestHandler):
                 chunk = min(chunk, held - position)
             self.wfile.write(resource.body[position : position + chunk])
             position += chunk
-            sent += chunk
             with owner.noting():
+                span[1] = position
                 resource.sent += chunk
                 resource.reached = max(resource.reached, position)
             if resource.rate:
-                ahead = sent / resource.rate - (time.monotonic() - begun)
+                ahead = (position - span[0]) / resource.rate - (time.monotonic() - begun)
                 if ahead > 0:
                     time.sleep(ahead)
