@@ -1,0 +1,204 @@
+import { IServer, Store } from '../store';
+import { ClientMessage, ITaskView, ServerMessage } from '../wire';
+import { aDoneTask, aSession, aTask } from './views';
+
+/** A socket that the test holds the other end of. */
+class Wire {
+  readyState = 0;
+  sent: ClientMessage[] = [];
+  onopen?: () => void;
+  onclose?: () => void;
+  onmessage?: (event: { data: string }) => void;
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as ClientMessage);
+  }
+
+  close(): void {
+    this.readyState = 3;
+    this.onclose?.();
+  }
+
+  accept(): void {
+    this.readyState = 1;
+    this.onopen?.();
+  }
+
+  say(message: ServerMessage): void {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+}
+
+class FakeServer implements IServer {
+  wires: Wire[] = [];
+  probed = 0;
+  alive = true;
+
+  open(): WebSocket {
+    this.wires.push(new Wire());
+    return this.wire as unknown as WebSocket;
+  }
+
+  get wire(): Wire {
+    return this.wires[this.wires.length - 1];
+  }
+
+  probe(): Promise<void> {
+    this.probed += 1;
+    return this.alive ? Promise.resolve() : Promise.reject(new Error('gone'));
+  }
+
+  act(): Promise<ITaskView> {
+    return Promise.resolve(aTask({ phase: 'suspended', state: 'suspended', revision: 9 }));
+  }
+
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  task(): Promise<ITaskView | null> {
+    return Promise.resolve(null);
+  }
+
+  async *completed(): AsyncIterable<ITaskView[]> {
+    yield await Promise.resolve([aDoneTask({ task_identifier: 70 })]);
+    yield await Promise.resolve([aDoneTask({ task_identifier: 71 })]);
+  }
+
+  log(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+}
+
+const SNAPSHOT: ServerMessage = {
+  type: 'snapshot',
+  watch: 'era5',
+  sessions: [aSession()],
+  tasks: [aTask()]
+};
+
+let server: FakeServer;
+let store: Store;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  server = new FakeServer();
+  store = new Store(server);
+});
+
+afterEach(() => {
+  store.dispose();
+  jest.useRealTimers();
+});
+
+function connect(): void {
+  server.wire.accept();
+  server.wire.say(SNAPSHOT);
+}
+
+test('no socket is open while nobody watches', () => {
+  expect(server.wires).toHaveLength(0);
+  const stop = store.watch('era5');
+  connect();
+  expect(store.status).toBe('connected');
+  stop();
+  expect(store.status).toBe('idle');
+  expect(server.wire.readyState).toBe(3);
+});
+
+test('one socket for all, and one watch for each session', () => {
+  const stops = [store.watch('era5'), store.watch('era5'), store.watch(null)];
+  connect();
+  expect(server.wires).toHaveLength(1);
+  expect(server.wire.sent).toEqual([
+    { type: 'hello', incarnation: null },
+    { type: 'watch', session: 'era5' },
+    { type: 'watch', session: null }
+  ]);
+  stops[0]();
+  stops[0]();
+  expect(server.wire.sent).toHaveLength(3);
+  stops[1]();
+  expect(server.wire.sent[3]).toEqual({ type: 'unwatch', session: 'era5' });
+});
+
+test('it is connected when values came, not when a socket opened', () => {
+  store.watch('era5');
+  server.wire.accept();
+  expect(store.status).toBe('connecting');
+  server.wire.say(SNAPSHOT);
+  expect(store.status).toBe('connected');
+});
+
+test('a lost connection keeps the values with their time, and is tried again', () => {
+  store.watch('era5');
+  connect();
+  const asOf = store.asOf;
+  server.wire.close();
+  expect(store.status).toBe('lost');
+  expect(store.asOf).toBe(asOf);
+  expect(store.reading(aTask())).toBeNull();
+  expect(store.task('era5', 1)).toBeDefined();
+  jest.advanceTimersByTime(2000);
+  expect(server.wires).toHaveLength(2);
+  expect(store.status).toBe('lost');
+  connect();
+  expect(store.status).toBe('connected');
+});
+
+test('pauses grow, and "try now" does not wait for them', () => {
+  store.watch('era5');
+  for (let round = 0; round < 6; round += 1) {
+    server.wire.close();
+    store.tryNow();
+  }
+  expect(server.wires).toHaveLength(7);
+  server.wire.close();
+  const first = store.nextTry! - Date.now();
+  jest.advanceTimersByTime(first);
+  server.wire.close();
+  expect(store.nextTry! - Date.now()).toBeGreaterThan(first);
+});
+
+test('silence while bytes should move is doubted', async () => {
+  store.watch('era5');
+  connect();
+  server.alive = false;
+  await jest.advanceTimersByTimeAsync(9000);
+  expect(server.probed).toBe(0);
+  await jest.advanceTimersByTimeAsync(3000);
+  expect(server.probed).toBe(1);
+  expect(store.status).toBe('lost');
+});
+
+test('an answer of the server counts at once', async () => {
+  store.watch('era5');
+  connect();
+  await store.act(aTask(), 'suspend');
+  expect(store.task('era5', 1)?.phase).toBe('suspended');
+});
+
+test('a removed task is gone', () => {
+  store.watch('era5');
+  connect();
+  server.wire.say({ type: 'removed', session: 'era5', task_identifier: 1 });
+  expect(store.task('era5', 1)).toBeUndefined();
+});
+
+test('all pages of finished tasks are fetched', async () => {
+  store.watch('era5');
+  connect();
+  await store.fetchCompleted('era5');
+  expect([...store.tasks('era5').keys()]).toEqual([1, 70, 71]);
+});
+
+test('listeners hear of what changed, before and after', () => {
+  store.watch('era5');
+  connect();
+  const heard: (number | undefined)[] = [];
+  store.subscribe(change => heard.push(change.before?.received, change.after?.received));
+  const news = aTask({ revision: 2, received: 4e9 });
+  server.wire.say({ type: 'state', sessions: [], tasks: [news] });
+  server.wire.say({ type: 'state', sessions: [], tasks: [aTask({ revision: 1 })] });
+  expect(heard).toEqual([3.2e9, 4e9]);
+});

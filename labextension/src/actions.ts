@@ -1,0 +1,184 @@
+/** What a person can do with a task: the calls behind the buttons, the menu and the keys. */
+
+import { Clipboard, Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { PageConfig, PathExt, URLExt } from '@jupyterlab/coreutils';
+import { CommandRegistry } from '@lumino/commands';
+import { Menu } from '@lumino/widgets';
+
+import { bytes } from './format';
+import { IActions, TaskAction } from './host';
+import { contentsPath } from './paths';
+import { Store, TaskVerb } from './store';
+import { ITaskView } from './wire';
+import { Words } from './words';
+
+/** Losing more than this asks first. */
+const ASK_FROM = 1e9;
+
+/** What the application around us can do. */
+export interface IApplication {
+  commands: CommandRegistry;
+  /** Whether there is a file browser on this page (in Notebook 7: only on the tree page). */
+  hasFileBrowser: boolean;
+}
+
+export class Actions implements IActions {
+  constructor(
+    private _store: Store,
+    private _words: Words,
+    private _application: IApplication
+  ) {
+    for (const action of ALL) {
+      this._commands.addCommand(action, {
+        label: () => this._menuLabel(action),
+        execute: () => {
+          if (this._chosen) {
+            this.perform(this._chosen, action);
+          }
+        }
+      });
+    }
+    this._commands.addCommand('copy-address', {
+      label: this._words.trans.__('Copy address'),
+      execute: () => this.copy(this._chosen?.url ?? '')
+    });
+  }
+
+  available(task: ITaskView): TaskAction[] {
+    switch (task.phase) {
+      case 'running':
+      case 'waiting':
+        return ['pause', 'cancel'];
+      case 'suspended':
+        return ['resume', 'cancel'];
+      case 'finishing':
+      case 'canceling':
+        return [];
+      case 'completed':
+        if (task.error) {
+          return ['retry', 'remove'];
+        }
+        return this._revealable(task) === null ? ['remove'] : ['reveal', 'remove'];
+    }
+  }
+
+  label(action: TaskAction): string {
+    const { trans } = this._words;
+    return {
+      pause: trans.__('Pause'),
+      resume: trans.__('Resume'),
+      retry: trans.__('Retry'),
+      reveal: trans.__('Reveal in file browser'),
+      cancel: trans.__('Cancel'),
+      remove: trans.__('Remove from list')
+    }[action];
+  }
+
+  perform(task: ITaskView, action: TaskAction): void {
+    this._perform(task, action).catch((reason: unknown) => {
+      const message = reason instanceof Error ? reason.message : String(reason);
+      Notification.error(message, { autoClose: 8000 });
+    });
+  }
+
+  menu(task: ITaskView, x: number, y: number): void {
+    const menu = new Menu({ commands: this._commands });
+    menu.addClass('jp-bgdl-Menu');
+    this._chosen = task;
+    for (const command of this.available(task)) {
+      menu.addItem({ command });
+    }
+    menu.addItem({ type: 'separator' });
+    menu.addItem({ command: 'copy-address' });
+    menu.open(x, y);
+  }
+
+  canOpen(path: string): boolean {
+    return contentsPath(path, PageConfig.getOption('serverRoot')) !== null;
+  }
+
+  open(path: string): void {
+    const local = contentsPath(path, PageConfig.getOption('serverRoot'));
+    if (local !== null) {
+      void this._application.commands.execute('docmanager:open', { path: local });
+    }
+  }
+
+  copy(text: string): void {
+    Clipboard.copyToSystem(text);
+  }
+
+  private async _perform(task: ITaskView, action: TaskAction): Promise<void> {
+    if (action === 'reveal') {
+      return this._reveal(task);
+    }
+    if (await this._confirmed(task, action)) {
+      if (action === 'remove') {
+        await this._store.remove(task);
+      } else {
+        await this._store.act(task, VERBS[action]);
+      }
+    }
+  }
+
+  /** Cancelling deletes what was fetched, removing a failed task too: ask if that is much. */
+  private async _confirmed(task: ITaskView, action: TaskAction): Promise<boolean> {
+    if (!this._asks(task, action)) {
+      return true;
+    }
+    const { trans } = this._words;
+    const verb = action === 'cancel' ? trans.__('Cancel download') : trans.__('Remove');
+    const keep = trans.__('Keep');
+    const result = await showDialog({
+      title:
+        action === 'cancel' ? trans.__('Cancel this download?') : trans.__('Remove this download?'),
+      body: trans.__(
+        '%1 of “%2” were fetched and will be deleted.',
+        bytes(task.received),
+        task.name
+      ),
+      buttons: [Dialog.cancelButton({ label: keep }), Dialog.warnButton({ label: verb })],
+      defaultButton: 0
+    });
+    return result.button.accept;
+  }
+
+  private _asks(task: ITaskView, action: TaskAction): boolean {
+    const loses = action === 'cancel' || (action === 'remove' && task.error !== null);
+    return loses && task.received > ASK_FROM;
+  }
+
+  private _menuLabel(action: TaskAction): string {
+    const label = this.label(action);
+    return this._chosen && this._asks(this._chosen, action) ? `${label}…` : label;
+  }
+
+  private _revealable(task: ITaskView): string | null {
+    return task.path === null ? null : contentsPath(task.path, PageConfig.getOption('serverRoot'));
+  }
+
+  private async _reveal(task: ITaskView): Promise<void> {
+    const path = this._revealable(task);
+    if (path === null) {
+      return;
+    }
+    if (this._application.hasFileBrowser) {
+      await this._application.commands.execute('filebrowser:go-to-path', { path });
+      return;
+    }
+    const folder = URLExt.encodeParts(PathExt.dirname(path));
+    window.open(URLExt.join(PageConfig.getBaseUrl(), 'tree', folder), '_blank', 'noopener');
+  }
+
+  private _commands = new CommandRegistry();
+  private _chosen: ITaskView | null = null;
+}
+
+const ALL: TaskAction[] = ['pause', 'resume', 'retry', 'reveal', 'cancel', 'remove'];
+
+const VERBS: { [action in 'pause' | 'resume' | 'retry' | 'cancel']: TaskVerb } = {
+  pause: 'suspend',
+  resume: 'resume',
+  retry: 'retry',
+  cancel: 'cancel'
+};

@@ -1,0 +1,190 @@
+/**
+ * The page's websocket: open while somebody watches, opened again with growing pauses when it is
+ * lost, and honest about which of the two it is.
+ */
+
+import { ClientMessage, ServerMessage } from './wire';
+
+/** What the channel needs of the outside. */
+export interface IEndpoint {
+  /** Open a websocket to the server's channel. */
+  open(): WebSocket;
+  /** Ask the server for a sign of life; rejects if there is none. */
+  probe(): Promise<void>;
+}
+
+export type ChannelStatus = 'idle' | 'connecting' | 'connected' | 'lost';
+
+export interface IChannelListener {
+  message(message: ServerMessage): void;
+  statusChanged(): void;
+}
+
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 30;
+/** While bytes move, values arrive five times a second; silence this long is suspicious. */
+const SILENCE = 10;
+
+export class Channel {
+  constructor(
+    private _endpoint: IEndpoint,
+    private _listener: IChannelListener
+  ) {
+    window.addEventListener('online', this._tryNow);
+    window.addEventListener('offline', this._drop);
+  }
+
+  get status(): ChannelStatus {
+    return this._status;
+  }
+
+  /** Milliseconds since the epoch at which it tries again; null unless it is lost. */
+  get nextTry(): number | null {
+    return this._nextTry;
+  }
+
+  /** Set while values are expected, so that silence means something. */
+  expecting = false;
+
+  watch(session: string | null): void {
+    const count = this._watches.get(session) ?? 0;
+    this._watches.set(session, count + 1);
+    if (this._status === 'idle') {
+      this._connect();
+    } else if (count === 0) {
+      this._send({ type: 'watch', session });
+    }
+  }
+
+  unwatch(session: string | null): void {
+    const count = this._watches.get(session) ?? 0;
+    if (count > 1) {
+      this._watches.set(session, count - 1);
+      return;
+    }
+    this._watches.delete(session);
+    this._send({ type: 'unwatch', session });
+    if (this._watches.size === 0) {
+      this._rest();
+    }
+  }
+
+  watches(session: string | null): boolean {
+    return this._watches.has(session);
+  }
+
+  /** Try now instead of at `nextTry`. */
+  tryNow(): void {
+    this._tryNow();
+  }
+
+  dispose(): void {
+    window.removeEventListener('online', this._tryNow);
+    window.removeEventListener('offline', this._drop);
+    this._watches.clear();
+    this._rest();
+  }
+
+  private _connect(): void {
+    window.clearTimeout(this._timer);
+    this._nextTry = null;
+    this._setStatus(this._status === 'lost' ? 'lost' : 'connecting');
+    const socket = this._endpoint.open();
+    this._socket = socket;
+    socket.onopen = () => {
+      this._send({ type: 'hello', incarnation: null });
+      for (const session of this._watches.keys()) {
+        this._send({ type: 'watch', session });
+      }
+    };
+    socket.onmessage = event => {
+      if (socket === this._socket) {
+        this._received(JSON.parse(String(event.data)) as ServerMessage);
+      }
+    };
+    socket.onclose = () => {
+      if (socket === this._socket) {
+        this._lost();
+      }
+    };
+  }
+
+  private _received(message: ServerMessage): void {
+    this._heard = Date.now();
+    if (message.type === 'snapshot' && this._status !== 'connected') {
+      this._pause = FIRST_PAUSE;
+      this._listen();
+      this._setStatus('connected');
+    }
+    this._listener.message(message);
+  }
+
+  private _lost(): void {
+    this._socket = null;
+    window.clearInterval(this._silence);
+    const pause = this._pause * (0.75 + Math.random() / 2) * 1000;
+    this._pause = Math.min(LONGEST_PAUSE, this._pause * 2);
+    this._nextTry = Date.now() + pause;
+    window.clearTimeout(this._timer);
+    this._timer = window.setTimeout(() => this._connect(), pause);
+    this._setStatus('lost');
+  }
+
+  /** Nobody watches: no socket, no timers. */
+  private _rest(): void {
+    window.clearTimeout(this._timer);
+    window.clearInterval(this._silence);
+    const socket = this._socket;
+    this._socket = null;
+    this._nextTry = null;
+    this._pause = FIRST_PAUSE;
+    socket?.close();
+    this._setStatus('idle');
+  }
+
+  /** A socket can die without a word (a laptop that slept): doubt it when it falls silent. */
+  private _listen(): void {
+    window.clearInterval(this._silence);
+    this._silence = window.setInterval(() => {
+      if (this.expecting && Date.now() - this._heard > SILENCE * 1000) {
+        this._heard = Date.now();
+        this._endpoint.probe().catch(this._drop);
+      }
+    }, 1000);
+  }
+
+  private _send(message: ClientMessage): void {
+    if (this._socket?.readyState === WebSocket.OPEN) {
+      this._socket.send(JSON.stringify(message));
+    }
+  }
+
+  private _setStatus(status: ChannelStatus): void {
+    this._status = status;
+    this._listener.statusChanged();
+  }
+
+  private _tryNow = (): void => {
+    if (this._status === 'lost' && !this._socket) {
+      this._pause = FIRST_PAUSE;
+      this._connect();
+    }
+  };
+
+  private _drop = (): void => {
+    const socket = this._socket;
+    if (socket) {
+      this._lost();
+      socket.close();
+    }
+  };
+
+  private _watches = new Map<string | null, number>();
+  private _socket: WebSocket | null = null;
+  private _status: ChannelStatus = 'idle';
+  private _pause = FIRST_PAUSE;
+  private _nextTry: number | null = null;
+  private _timer = 0;
+  private _silence = 0;
+  private _heard = 0;
+}

@@ -1,0 +1,29 @@
+/** How far it is: a thin bar that glides, or a resting sheen where the size is unknown. */
+
+import * as React from 'react';
+
+export interface IBarProps {
+  /** Of what. */
+  label: string;
+  /** The same in words. */
+  text: string;
+  /** 0 to 1; null: unknown. */
+  fraction: number | null;
+}
+
+export function Bar({ label, text, fraction }: IBarProps): React.JSX.Element {
+  const percent = fraction === null ? null : Math.min(100, Math.max(0, fraction * 100));
+  return (
+    <div
+      className={percent === null ? 'jp-bgdl-Bar jp-mod-open' : 'jp-bgdl-Bar'}
+      role="progressbar"
+      aria-label={label}
+      aria-valuetext={text}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={percent === null ? undefined : Math.floor(percent)}
+    >
+      <i style={percent === null ? undefined : { width: `${percent}%` }} />
+    </div>
+  );
+}

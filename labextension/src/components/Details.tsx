@@ -1,0 +1,77 @@
+/** What a row does not say: whence, whither, since when, how it is checked, what went wrong. */
+
+import * as React from 'react';
+
+import { clock, day, daysAhead } from '../format';
+import { useHost } from '../host';
+import { ITaskView } from '../wire';
+import { IconButton } from './IconButton';
+
+export interface IDetailsProps {
+  task: ITaskView;
+  now: number;
+}
+
+export function Details({ task, now }: IDetailsProps): React.JSX.Element {
+  const { actions, words } = useHost();
+  const { trans } = words;
+  const target = task.path ?? task.destination;
+  const today = daysAhead(task.created_at, now) === 0;
+  const since = trans.__(
+    '%1 %2',
+    today ? trans.__('today') : day(task.created_at),
+    clock(task.created_at)
+  );
+  const etag = task.response?.headers['etag'] ?? task.response?.headers['ETag'];
+  return (
+    <dl className="jp-bgdl-Details" onClick={event => event.stopPropagation()}>
+      <dt>{trans.__('From')}</dt>
+      <dd>
+        <bdi>{task.url}</bdi>
+        <IconButton
+          glyph="copy"
+          label={trans.__('Copy address')}
+          onClick={() => actions.copy(task.url)}
+        />
+      </dd>
+      <dt>{trans.__('To')}</dt>
+      <dd>
+        <bdi>{target ?? trans.__('handed to the notebook')}</bdi>
+        {target && (
+          <IconButton
+            glyph="copy"
+            label={trans.__('Copy path')}
+            onClick={() => actions.copy(target)}
+          />
+        )}
+      </dd>
+      <dt>{trans.__('Added')}</dt>
+      <dd>{task.attempts > 1 ? trans.__('%1, %2 attempts', since, task.attempts) : since}</dd>
+      {task.checksum && (
+        <>
+          <dt>{trans.__('Checksum')}</dt>
+          <dd>
+            <bdi>{task.checksum.split(':')[0].toUpperCase()}</bdi>
+            {task.verified ? trans.__(', verified') : trans.__(', checked at the end')}
+          </dd>
+        </>
+      )}
+      {etag && (
+        <>
+          <dt>{trans.__('Version')}</dt>
+          <dd>
+            <bdi>{etag}</bdi>
+          </dd>
+        </>
+      )}
+      {task.error && (
+        <>
+          <dt>{trans.__('Error')}</dt>
+          <dd>
+            <bdi>{task.error.message}</bdi>
+          </dd>
+        </>
+      )}
+    </dl>
+  );
+}

@@ -1,0 +1,47 @@
+/** The sidebar panel: every session of the server, the newest first. */
+
+import * as React from 'react';
+
+import { useHost, useNow, useStore, useWatch } from '../host';
+import { ConnectionBand } from './Band';
+import { Empty } from './Empty';
+import { SessionGroup } from './SessionGroup';
+import { Tree } from './Tree';
+
+export function Panel(): React.JSX.Element {
+  const { words } = useHost();
+  const { trans } = words;
+  const store = useStore();
+  const now = useNow();
+  useWatch(null);
+  const { sessions } = store;
+  const live = store.status === 'connected';
+  return (
+    <section
+      className={live ? 'jp-bgdl-Panel' : 'jp-bgdl-Panel jp-mod-old'}
+      aria-label={trans.__('Background downloads')}
+    >
+      <header className="jp-bgdl-Panel-top">
+        <h2>{trans.__('Background downloads')}</h2>
+      </header>
+      <ConnectionBand />
+      <div className="jp-bgdl-Panel-scroll">
+        {sessions.length > 0 && (
+          <Tree label={trans.__('Transfer sessions')}>
+            {sessions.map((session, index) => (
+              <SessionGroup
+                key={session.identifier}
+                session={session}
+                now={now}
+                live={live}
+                position={index + 1}
+                size={sessions.length}
+              />
+            ))}
+          </Tree>
+        )}
+        {sessions.length === 0 && live && store.answered(null) && <Empty />}
+      </div>
+    </section>
+  );
+}

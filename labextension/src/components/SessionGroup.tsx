@@ -1,0 +1,137 @@
+/** A session in the panel: who listens, how far it is, when it is done, and its tasks. */
+
+import * as React from 'react';
+
+import { useHost } from '../host';
+import { ISessionView, ITaskView } from '../wire';
+import { compareTasks, lookOf } from '../words';
+import { Bar } from './Bar';
+import { WaitingBand } from './Band';
+import { figuresOf } from './figures';
+import { Fold } from './Fold';
+import { Glyph } from './Glyph';
+import { Plot } from './Plot';
+import { TaskList, useResting, useRestingOrder } from './TaskList';
+
+/** Finished tasks that stay in sight. */
+const NEWEST = 2;
+
+export interface ISessionGroupProps {
+  session: ISessionView;
+  now: number;
+  live: boolean;
+  position: number;
+  size: number;
+}
+
+export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
+  const { session, now, live } = props;
+  const host = useHost();
+  const { store, words } = host;
+  const { trans } = words;
+  const [open, setOpen] = React.useState(true);
+  const [all, setAll] = React.useState(false);
+  const { resting, handlers } = useResting();
+  const sorted = React.useMemo(
+    () => Array.from(store.tasks(session.identifier).values()).sort(compareTasks),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the map is new when a task is
+    [store.tasks(session.identifier)]
+  );
+  const finished = sorted.filter(isFinished);
+  const rows = useRestingOrder(
+    [...sorted.filter(task => !isFinished(task)), ...finished.slice(0, NEWEST)],
+    resting
+  );
+  const older = finished.slice(NEWEST);
+  const { counts } = session;
+  const hidden = Math.max(older.length, counts.done + counts.cancelled - NEWEST);
+  const figures = figuresOf(host, session, now);
+
+  const unfold = (wanted: boolean) => {
+    setAll(wanted);
+    if (wanted && hidden > older.length) {
+      store.fetchCompleted(session.identifier).catch(reason => {
+        console.warn('jupyter-bgdl: the finished tasks could not be fetched', reason);
+      });
+    }
+  };
+
+  return (
+    <div className="jp-bgdl-Group" role="none" data-session={session.identifier} {...handlers}>
+      <div
+        className="jp-bgdl-Head"
+        role="treeitem"
+        aria-level={1}
+        aria-posinset={props.position}
+        aria-setsize={props.size}
+        aria-expanded={open}
+        aria-label={session.identifier}
+        tabIndex={-1}
+        data-mood={figures.mood}
+        onClick={() => setOpen(!open)}
+        onKeyDown={event => {
+          const wanted = { Enter: !open, ' ': !open, ArrowRight: true, ArrowLeft: false }[
+            event.key
+          ];
+          if (wanted !== undefined && wanted !== open) {
+            event.preventDefault();
+            event.stopPropagation();
+            setOpen(wanted);
+          }
+        }}
+      >
+        <span className="jp-bgdl-Head-caret">
+          <Glyph name={open ? 'down' : 'right'} />
+        </span>
+        <bdi className="jp-bgdl-Head-title" title={session.identifier}>
+          {session.identifier}
+        </bdi>
+        <span className="jp-bgdl-Head-rate">
+          <Plot rates={figures.rates} label={trans.__('Rate of the last minute')} />
+          {figures.rate}
+        </span>
+        <span className="jp-bgdl-Head-who">
+          {session.owner ? (
+            <bdi>{trans.__('%1 listens', session.owner.name)}</bdi>
+          ) : (
+            trans.__('Nobody listens')
+          )}
+        </span>
+        <span className="jp-bgdl-Head-done">{figures.done}</span>
+        <Bar
+          label={session.identifier}
+          text={trans.__('%1, %2', figures.done, figures.amount)}
+          fraction={figures.fraction}
+        />
+        <span className="jp-bgdl-Head-amount">{figures.amount}</span>
+        <span className="jp-bgdl-Head-finish">{figures.finish}</span>
+      </div>
+      {open && (
+        <>
+          {(session.owner === null || session.parked > 0) && (
+            <WaitingBand
+              undelivered={session.owner === null ? session.undelivered : 0}
+              parked={session.parked}
+              notebook={session.owner?.notebook ?? null}
+            />
+          )}
+          <TaskList tasks={rows} now={now} live={live} level={2} />
+          {hidden > 0 && (
+            <Fold
+              open={all}
+              level={2}
+              text={trans._n('%1 more finished', '%1 more finished', hidden, hidden)}
+              onToggle={unfold}
+            />
+          )}
+          {all && <TaskList tasks={older} now={now} live={live} level={2} />}
+        </>
+      )}
+    </div>
+  );
+}
+
+function isFinished(task: ITaskView): boolean {
+  const look = lookOf(task);
+  return look === 'done' || look === 'cancelled';
+}

@@ -1,0 +1,89 @@
+/** What every component is given: the store, the words, and what a person can do. */
+
+import * as React from 'react';
+
+import { Store } from './store';
+import { ITaskView } from './wire';
+import { Words } from './words';
+
+/** A thing to do with a task, in the order of the menu. */
+export type TaskAction = 'pause' | 'resume' | 'retry' | 'reveal' | 'cancel' | 'remove';
+
+export interface IActions {
+  /** What can be done with a task now, the most likely first. */
+  available(task: ITaskView): TaskAction[];
+  label(action: TaskAction): string;
+  perform(task: ITaskView, action: TaskAction): void;
+  /** Open the menu with all actions at a point of the window. */
+  menu(task: ITaskView, x: number, y: number): void;
+  /** Whether a notebook (absolute path) can be opened from here. */
+  canOpen(path: string): boolean;
+  open(path: string): void;
+  copy(text: string): void;
+}
+
+export interface IHost {
+  store: Store;
+  words: Words;
+  actions: IActions;
+}
+
+const HostContext = React.createContext<IHost | null>(null);
+
+export const HostProvider = HostContext.Provider;
+
+export function useHost(): IHost {
+  const host = React.useContext(HostContext);
+  if (!host) {
+    throw new Error('There is no HostProvider around this component');
+  }
+  return host;
+}
+
+/** Redraw when something changes: at most once a frame, and never in a hidden tab. */
+export function useStore(): Store {
+  const { store } = useHost();
+  const subscribe = React.useCallback(
+    (redraw: () => void) => {
+      let frame = 0;
+      const stop = store.subscribe(() => {
+        frame ||= requestAnimationFrame(() => {
+          frame = 0;
+          redraw();
+        });
+      });
+      return () => {
+        cancelAnimationFrame(frame);
+        stop();
+      };
+    },
+    [store]
+  );
+  React.useSyncExternalStore(subscribe, () => store.version);
+  return store;
+}
+
+/** Keep a session (null: all) up to date while the component is there. */
+export function useWatch(session: string | null): void {
+  const { store } = useHost();
+  React.useEffect(() => store.watch(session), [store, session]);
+}
+
+/** Seconds since the epoch, once a second; stands still in a hidden tab. */
+export function useNow(): number {
+  const [now, setNow] = React.useState(() => Math.floor(Date.now() / 1000));
+  React.useEffect(() => {
+    const tick = () => {
+      if (!document.hidden) {
+        setNow(Math.floor(Date.now() / 1000));
+      }
+    };
+    const timer = window.setInterval(tick, 1000);
+    document.addEventListener('visibilitychange', tick);
+    return () => {
+      window.clearInterval(timer);
+      document.removeEventListener('visibilitychange', tick);
+    };
+  }, []);
+  return now;
+}

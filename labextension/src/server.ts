@@ -1,0 +1,84 @@
+/** The REST interface and the channel's address, through JupyterLab's connection settings. */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+
+import { IServer, ServerError, TaskVerb } from './store';
+import { IFailure, ILogLine, ILogPage, ITaskPage, ITaskView } from './wire';
+
+const PAGE = 500;
+
+export class Server implements IServer {
+  constructor(private _settings = ServerConnection.makeSettings()) {}
+
+  open(): WebSocket {
+    const { wsUrl, token, appendToken, WebSocket } = this._settings;
+    const query = appendToken && token ? `?token=${encodeURIComponent(token)}` : '';
+    return new WebSocket(URLExt.join(wsUrl, 'bgdl', 'channel') + query);
+  }
+
+  async probe(): Promise<void> {
+    const limit = AbortSignal.timeout(10_000);
+    const url = URLExt.join(this._settings.baseUrl, 'bgdl');
+    await ServerConnection.makeRequest(url, { signal: limit }, this._settings);
+  }
+
+  async act(session: string, number: number, verb: TaskVerb): Promise<ITaskView> {
+    const response = await this._request('POST', session, 'tasks', String(number), verb);
+    return (await response.json()) as ITaskView;
+  }
+
+  async remove(session: string, number: number): Promise<void> {
+    await this._request('DELETE', session, 'tasks', String(number));
+  }
+
+  async task(session: string, number: number): Promise<ITaskView | null> {
+    try {
+      const response = await this._request('GET', session, 'tasks', String(number));
+      return (await response.json()) as ITaskView;
+    } catch (error) {
+      if (error instanceof ServerError && error.view.code === 'not_found') {
+        return null;
+      }
+      throw error;
+    }
+  }
+
+  async *completed(session: string): AsyncIterable<ITaskView[]> {
+    let after: number | null = 0;
+    while (after !== null) {
+      const query = `tasks?completed=true&limit=${PAGE}&after=${after}`;
+      const page = (await (await this._request('GET', session, query)).json()) as ITaskPage;
+      yield page.tasks;
+      after = page.next;
+    }
+  }
+
+  async log(session: string, after: number): Promise<ILogLine[]> {
+    const response = await this._request('GET', session, `log?after=${after}`);
+    return ((await response.json()) as ILogPage).lines;
+  }
+
+  private async _request(method: string, session: string, ...rest: string[]): Promise<Response> {
+    const base = URLExt.join(this._settings.baseUrl, 'bgdl', 'sessions');
+    const url = [base, encodeURIComponent(session), ...rest].join('/');
+    const response = await ServerConnection.makeRequest(url, { method }, this._settings);
+    if (!response.ok) {
+      throw new ServerError(await failure(response));
+    }
+    return response;
+  }
+}
+
+/** What went wrong; a proxy in between may answer with something that is no failure of ours. */
+async function failure(response: Response): Promise<IFailure['error']> {
+  try {
+    const { error } = (await response.json()) as IFailure;
+    if (typeof error?.message === 'string') {
+      return error;
+    }
+  } catch (error) {
+    console.debug('jupyter-bgdl: the answer was no JSON', error);
+  }
+  return { code: 'error', message: `${response.status} ${response.statusText}` };
+}

@@ -1,0 +1,259 @@
+/**
+ * One per page: what the panel, the output views and the widgets know about the transfers.
+ *
+ * It watches only what somebody looks at, keeps the newest values with their time, and tells its
+ * listeners at once; components redraw by animation frame, so a hidden tab draws nothing.
+ */
+
+import { Channel, ChannelStatus, IEndpoint } from './channel';
+import { IReading, Meter } from './meter';
+import { State, Tasks } from './state';
+import { IErrorView, ILogLine, ISessionView, ITaskView, ServerMessage } from './wire';
+
+/** The REST calls that the page makes; each rejects with {@link IErrorView}'s message. */
+export interface IServer extends IEndpoint {
+  act(session: string, number: number, verb: TaskVerb): Promise<ITaskView>;
+  remove(session: string, number: number): Promise<void>;
+  /** Null: there is no such task. */
+  task(session: string, number: number): Promise<ITaskView | null>;
+  completed(session: string): AsyncIterable<ITaskView[]>;
+  log(session: string, after: number): Promise<ILogLine[]>;
+}
+
+/** What a person can ask of a task. */
+export type TaskVerb = 'resume' | 'suspend' | 'cancel' | 'retry';
+
+/** Something that changed: a task, a session, or (null) anything. */
+export interface IChange {
+  session: string | null;
+  before?: ITaskView;
+  after?: ITaskView;
+}
+
+export interface IDisposer {
+  (): void;
+}
+
+export class Store {
+  constructor(private _server: IServer) {
+    this._channel = new Channel(_server, {
+      message: message => this._take(message),
+      statusChanged: () => this._statusChanged()
+    });
+  }
+
+  /** Whether the values are live. */
+  get status(): ChannelStatus {
+    return this._channel.status;
+  }
+
+  /** Milliseconds since the epoch at which the last values came; null: none ever. */
+  get asOf(): number | null {
+    return this._asOf;
+  }
+
+  get nextTry(): number | null {
+    return this._channel.nextTry;
+  }
+
+  get sessions(): ISessionView[] {
+    return this._state.sessions;
+  }
+
+  session(identifier: string): ISessionView | undefined {
+    return this._state.session(identifier);
+  }
+
+  tasks(identifier: string): Tasks {
+    return this._state.tasks(identifier);
+  }
+
+  task(identifier: string, number: number): ITaskView | undefined {
+    return this._state.task(identifier, number);
+  }
+
+  /** True once the server said what there is: then a session that is unknown does not exist. */
+  answered(session: string | null): boolean {
+    return this._answered.has(session) || this._answered.has(null);
+  }
+
+  /** Rises with every change. */
+  get version(): number {
+    return this._version;
+  }
+
+  /** Keep a session (null: all of them) up to date until the returned function is called. */
+  watch(session: string | null): IDisposer {
+    this._channel.watch(session);
+    let watching = true;
+    return () => {
+      if (watching) {
+        watching = false;
+        this._channel.unwatch(session);
+        if (!this._channel.watches(session)) {
+          this._answered.delete(session);
+        }
+      }
+    };
+  }
+
+  /** Call `listener` on every change, at once. */
+  subscribe(listener: (change: IChange) => void): IDisposer {
+    this._listeners.add(listener);
+    return () => this._listeners.delete(listener);
+  }
+
+  tryNow(): void {
+    this._channel.tryNow();
+  }
+
+  /** Speed and time left of a task; null unless it runs and the values are live. */
+  reading(task: ITaskView): IReading | null {
+    const meter = this._meters.get(`${task.session}/${task.task_identifier}`);
+    return meter && this.status === 'connected' ? meter.read(performance.now() / 1000) : null;
+  }
+
+  /** Rates of the last minute, a value a second, and the newest one; null: not live. */
+  sessionReading(session: ISessionView): (IReading & { history: number[] }) | null {
+    const meter = this._meters.get(session.identifier);
+    if (!meter || this.status !== 'connected') {
+      return null;
+    }
+    return { ...meter.read(performance.now() / 1000), history: meter.history };
+  }
+
+  async act(task: ITaskView, verb: TaskVerb): Promise<void> {
+    this._putTasks([await this._server.act(task.session, task.task_identifier, verb)]);
+  }
+
+  async remove(task: ITaskView): Promise<void> {
+    await this._server.remove(task.session, task.task_identifier);
+    this._removed(task.session, task.task_identifier);
+  }
+
+  /** Fetch a task that a snapshot did not hold; false: there is none. */
+  async fetchTask(session: string, number: number): Promise<boolean> {
+    const view = await this._server.task(session, number);
+    if (view) {
+      this._putTasks([view]);
+    }
+    return view !== null;
+  }
+
+  /** Fetch all completed tasks of a session, page by page. */
+  async fetchCompleted(session: string): Promise<void> {
+    for await (const page of this._server.completed(session)) {
+      this._putTasks(page);
+    }
+  }
+
+  log(session: string, after: number): Promise<ILogLine[]> {
+    return this._server.log(session, after);
+  }
+
+  dispose(): void {
+    this._channel.dispose();
+    this._listeners.clear();
+  }
+
+  private _take(message: ServerMessage): void {
+    if (message.type === 'refused') {
+      console.warn(`jupyter-bgdl: the server refused (${message.code}): ${message.message}`);
+      return;
+    }
+    this._asOf = Date.now();
+    if (message.type === 'removed') {
+      this._removed(message.session, message.task_identifier);
+      return;
+    }
+    if (message.type === 'snapshot') {
+      this._answered.add(message.watch);
+      this._state.replace(message.watch, message.sessions, message.tasks);
+      message.tasks.forEach(view => this._measureTask(view));
+      message.sessions.forEach(view => this._measureSession(view));
+      this._changed({ session: message.watch });
+    } else {
+      this._putTasks(message.tasks);
+      for (const view of message.sessions) {
+        if (this._state.putSession(view)) {
+          this._measureSession(view);
+          this._changed({ session: view.identifier });
+        }
+      }
+    }
+    this._channel.expecting = this._state.sessions.some(view => view.rate > 0);
+  }
+
+  private _putTasks(views: ITaskView[]): void {
+    for (const view of views) {
+      const before = this._state.task(view.session, view.task_identifier);
+      if (this._state.putTask(view)) {
+        this._measureTask(view);
+        this._changed({ session: view.session, before, after: view });
+      }
+    }
+  }
+
+  private _removed(session: string, number: number): void {
+    this._state.remove(session, number);
+    this._meters.delete(`${session}/${number}`);
+    this._changed({ session });
+  }
+
+  private _measureTask(view: ITaskView): void {
+    const key = `${view.session}/${view.task_identifier}`;
+    if (view.phase === 'running') {
+      this._measure(key, view.received, view.total, view.rate);
+    } else {
+      this._meters.delete(key);
+    }
+  }
+
+  private _measureSession(view: ISessionView): void {
+    if (view.counts.running > 0) {
+      const total = view.total_is_known ? view.total : null;
+      this._measure(view.identifier, view.received, total, view.rate);
+    } else {
+      this._meters.delete(view.identifier);
+    }
+  }
+
+  private _measure(key: string, received: number, total: number | null, rate: number): void {
+    let meter = this._meters.get(key);
+    if (!meter) {
+      this._meters.set(key, (meter = new Meter()));
+    }
+    meter.observe(performance.now() / 1000, received, total, rate);
+  }
+
+  private _statusChanged(): void {
+    if (this.status === 'lost') {
+      this._state.nextConnection();
+      this._meters.clear();
+      this._channel.expecting = false;
+    }
+    this._changed({ session: null });
+  }
+
+  private _changed(change: IChange): void {
+    this._version += 1;
+    for (const listener of this._listeners) {
+      listener(change);
+    }
+  }
+
+  private _state = new State();
+  private _channel: Channel;
+  private _meters = new Map<string, Meter>();
+  private _answered = new Set<string | null>();
+  private _listeners = new Set<(change: IChange) => void>();
+  private _asOf: number | null = null;
+  private _version = 0;
+}
+
+/** An error answer of the server, as something to throw. */
+export class ServerError extends Error {
+  constructor(readonly view: IErrorView) {
+    super(view.message);
+  }
+}
