@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,13 @@ class BackgroundTransfers(ExtensionApp):
     _service: Service | None = None
     _credentials: CredentialsFile | None = None
     _activity: PeriodicCallback | None = None
+
+    def initialize_settings(self) -> None:
+        # What the service and the engine log goes where the server's own lines go, as
+        # jupyter_server does it for tornado.
+        logger = logging.getLogger("jupyter_bgdl")
+        logger.parent = self.log
+        logger.setLevel(self.log.level)
 
     def initialize_handlers(self) -> None:
         self._context = Context()

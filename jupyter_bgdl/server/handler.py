@@ -47,6 +47,14 @@ class FailureMixin(web.RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.finish(msgspec.json.encode(Failure(ErrorView(kind.code, message))))
 
+    def _log(self) -> None:
+        # Jupyter's request log takes out what is called token or the like, and lets other
+        # signatures through. No query is worth a line in a log.
+        self.request.uri = self.request.path
+        if referer := self.request.headers.get("Referer"):
+            self.request.headers["Referer"] = referer.partition("?")[0]
+        super()._log()
+
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         log_failure(self.log, self, value)  # type: ignore[attr-defined]
 

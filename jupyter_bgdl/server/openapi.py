@@ -13,7 +13,7 @@ from jupyter_bgdl.model import TOKEN_HEADER, Failure
 from jupyter_bgdl.server.operations import NoParameters, Operation
 
 _REFERENCE = "#/components/schemas/{name}"
-_ALWAYS = (errors.NotAuthorized, errors.ServerUnavailable)
+_ALWAYS = (errors.NotAuthorized, errors.ServerUnavailable, errors.BackgroundTransferError)
 _CHANNEL = (
     "A websocket; open it with a GET that asks for the upgrade. The client sends ClientMessage "
     "objects, the server ServerMessage objects, both tagged by `type`."

@@ -1,0 +1,128 @@
+"""The served document, the handlers and the answers say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from support.fileserver import FileServer, content
+from tornado.web import RequestHandler
+
+from jupyter_bgdl import errors
+from jupyter_bgdl.server.extension import BackgroundTransfers
+
+VERBS = ("get", "head", "post", "put", "patch", "delete")
+
+
+@pytest.fixture(scope="module")
+def document(server: Any) -> dict[str, Any]:
+    return server.get("bgdl/openapi.json")  # type: ignore[no-any-return]
+
+
+def test_it_is_valid(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_it_has_every_handler_and_no_other(document: dict[str, Any]) -> None:
+    app = BackgroundTransfers()
+    app.initialize_handlers()
+    handled = set()
+    for pattern, handler, *_ in app.handlers:
+        if pattern.endswith(".*"):
+            continue
+        path = re.sub(r"\(\?P<(\w+)>.*?\)", r"{\1}", pattern).replace("\\", "")
+        handled |= {
+            (path, verb)
+            for verb in VERBS
+            if getattr(handler, verb) is not getattr(RequestHandler, verb)
+        }
+    documented = {(path, verb) for path, verbs in document["paths"].items() for verb in verbs}
+    assert documented == handled
+
+
+def test_every_code_it_names_is_an_error(document: dict[str, Any]) -> None:
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            for status, response in operation["responses"].items():
+                if status not in ("101", "200", "204"):
+                    for code in re.split(r" or |: .*", response["description"]):
+                        assert not code or code in errors.by_code
+
+
+class Checked:
+    """Holds each answer of a server against the document."""
+
+    def __init__(self, server: Any, document: dict[str, Any]) -> None:
+        self.server = server
+        self.document = document
+        self.called: set[str] = set()
+
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        template, operation = self._find(method, path)
+        with self.server.client(X_BGDL_Token=self.server.credentials["token"]) as client:
+            answer = client.request(method, path.lstrip("/"), json=body)
+        assert str(answer.status_code) in operation["responses"], (template, answer.text)
+        self.called.add(operation["operationId"])
+        described = operation["responses"][str(answer.status_code)]
+        if "content" not in described:
+            assert not answer.content
+            return None
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        schema = described["content"]["application/json"]["schema"]
+        schema = {**schema, "components": self.document["components"]}
+        Draft202012Validator(schema).validate(answer.json())
+        return answer.json()
+
+    def _find(self, method: str, path: str) -> tuple[str, dict[str, Any]]:
+        for template, verbs in self.document["paths"].items():
+            pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template))
+            if re.fullmatch(pattern, path.partition("?")[0]) and method.lower() in verbs:
+                return template, verbs[method.lower()]
+        raise AssertionError(f"{method} {path} is not in the document")
+
+
+def test_real_answers_are_as_it_says(
+    server: Any,
+    document: dict[str, Any],
+    files: FileServer,
+    identity: Callable[..., dict[str, Any]],
+    tmp_path: Any,
+) -> None:
+    call = Checked(server, document)
+    session = "/bgdl/sessions/open%20api"
+    call("GET", "/bgdl")
+    call("GET", "/bgdl/openapi.json")
+    assert call("GET", session)["error"]["code"] == "not_found"
+    attached = call("POST", f"{session}/attach", {"protocol": 1, "kernel": identity("a")})
+    assert attached["created"]
+    assert attached["is_owner"]
+    call("POST", f"{session}/attach", {"protocol": 99, "kernel": identity("a")})
+    call("GET", "/bgdl/sessions")
+    assert call("GET", session)["identifier"] == "open api"
+    url = files.add("a.bin", content(1000))
+    spec = {"request": {"url": url}, "destination": f"{tmp_path}/a.bin", "resume": False}
+    submitted = call("POST", f"{session}/tasks", {"tasks": [spec]})["tasks"][0]
+    assert submitted["match"] == "created"
+    task = f"{session}/tasks/{submitted['task']['task_identifier']}"
+    assert call("GET", f"{session}/tasks?limit=1&completed=false")["tasks"]
+    assert call("GET", f"{session}/tasks?limit=0")["error"]["code"] == "invalid_request"
+    assert call("GET", task)["state"] == "suspended"
+    assert call("GET", f"{session}/tasks/999")["error"]["code"] == "not_found"
+    call("POST", f"{task}/suspend")
+    call("POST", f"{task}/resume")
+    call("POST", f"{task}/cancel")
+    call("POST", f"{task}/retry")
+    call("POST", f"{task}/moved", {"path": f"{tmp_path}/b.bin"})
+    call("POST", f"{task}/cancel")
+    call("DELETE", task)
+    call("POST", f"{session}/log", {"text": "hello"})
+    assert call("GET", f"{session}/log?after=0")["lines"]
+    call("POST", f"{session}/detach", {"epoch": attached["epoch"]})
+    operations = {o["operationId"] for v in document["paths"].values() for o in v.values()}
+    assert call.called == operations - {"channel"}
