@@ -108,6 +108,7 @@ class Asker:
                 # The watch over the whole attempt ends what stalls; only connecting has its own.
                 timeout=httpx.Timeout(None, connect=unit.timeout),
                 headers={"User-Agent": "jupyter_bgdl", "Accept": "*/*"},
+                event_hooks={"response": [_take_location]},
             )
         except ValueError as error:
             raise Abort("proxy", "the proxy's address is not valid") from error
@@ -122,7 +123,7 @@ class Asker:
         for _ in range(MAXIMUM_HOPS + 1):
             response = self._send(url, method, extra)
             try:
-                location = response.headers.get("location")
+                location = response.extensions.get("location")
                 if response.status_code not in _REDIRECTS or location is None:
                     yield response
                     return
@@ -219,6 +220,12 @@ def network_failure(error: BaseException, host: str = "") -> Abort:
     if isinstance(error, httpx.ProtocolError) and "disconnected" not in str(error):
         return Abort("protocol", host)
     return Abort("connection", host)
+
+
+def _take_location(response: httpx.Response) -> None:
+    """Keep httpx from working the next request out: it fails on what is to be judged here."""
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
 
 
 def _split(text: str) -> tuple[httpx.URL, httpx.Auth | None]:

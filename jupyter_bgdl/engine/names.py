@@ -31,7 +31,10 @@ def suggested_name(url: str, content_disposition: str | None = None) -> str:
         given = disposition_name(content_disposition)
         if given and _cleaned(given):
             return safe_name(given)
-    path = urlsplit(url).path.rstrip("/")
+    try:
+        path = urlsplit(url).path.rstrip("/")
+    except ValueError:
+        return FALLBACK
     return safe_name(unquote(path.rsplit("/", 1)[-1]))
 
 

@@ -225,6 +225,10 @@ class Bench:
             assert found is not None, self.reports
             return found
 
+    def wait_for_worker(self) -> None:
+        """Until the worker serves: it answers a unit that can only fail."""
+        assert isinstance(self.fetch("nonsense"), Failed)
+
     def of(self, kind: type, attempt: Attempt | None = None) -> list[Any]:
         return [
             r for r in self.reports if type(r) is kind and (attempt is None or r.attempt == attempt)
