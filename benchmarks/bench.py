@@ -35,6 +35,14 @@ class Bench:
         with tempfile.TemporaryDirectory(prefix="bgdl-bench-", dir=parent) as name:
             yield Path(name)
 
+    def touch_memory(self, folder: Path, size: int) -> None:
+        """Write ``size`` bytes and remove them: a page that a virtual machine never used before
+        costs extra the first time, and that would be measured instead."""
+        with (folder / "touched").open("wb") as file:
+            for _ in range(0, size, MIB):
+                file.write(bytes(MIB))
+        (folder / "touched").unlink()
+
     def write_source(self, path: Path, size: int) -> None:
         """Make the file that is served."""
         content = Content(size)

@@ -73,6 +73,7 @@ async def measure(bench: Bench) -> list[Figure]:
         root = served / "root"
         root.mkdir()
         bench.write_source(root / "file.bin", bench.file_size)
+        bench.touch_memory(served, 2 * DOWNLOADS * bench.file_size)
         peers = {"curl": curl_all} if available({"curl": niced_curl}, bench.say) else {}
         with nginx(root, served) as url:
             async with running_product(home) as product:

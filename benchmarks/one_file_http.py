@@ -52,6 +52,7 @@ async def _measure(bench: Bench, name: str, parent: Path) -> list[Figure]:
         root = served / "root"
         root.mkdir()
         bench.write_source(root / "file.bin", bench.file_size)
+        bench.touch_memory(served, 4 * bench.file_size)
         peers = {
             name: durable(fetch) for name, fetch in available({"curl": curl}, bench.say).items()
         }

@@ -91,6 +91,7 @@ async def measure(bench: Bench) -> list[Figure]:
         root.mkdir()
         target.mkdir()
         bench.write_source(root / "file.bin", bench.file_size)
+        bench.touch_memory(target, 4 * bench.file_size)
         engine = LocalEngine()
         try:
             ours = EngineRuns(engine)
