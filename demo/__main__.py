@@ -22,6 +22,7 @@ from demo.kernel import NotebookKernel, running_kernel
 from demo.source import Source, open_source, parse_arguments
 from jupyter_bgdl.errors import BackgroundTransferError
 from jupyter_bgdl.model import Phase, TaskView
+from jupyter_bgdl.process import process_started
 
 NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "quickstart.ipynb"
 SESSION = "quickstart"
@@ -97,9 +98,10 @@ async def first_kernel(server: JupyterServer, cells: list[str], channel: Channel
             lambda task: task.received >= ahead or task.phase is Phase.COMPLETED, PROGRESS_TIMEOUT
         )
         task = await only_task(server)
-        model = await server.request("GET", f"api/kernels/{kernel.id}")
+        if process_started(kernel.pid) is not None:
+            raise DemoFailed(f"kernel {kernel.pid} still lives")
         say(
-            f"no kernel lives (the server says {model['execution_state']!r}), bytes keep arriving: "
+            f"process {kernel.pid} is gone and no kernel lives, but bytes keep arriving: "
             f"{amount(task)}, {(task.received - killed.received) / 1e6:.1f} MB more"
         )
         if task.received <= killed.received:
