@@ -62,6 +62,7 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         super().open(*args, **kwargs)
         self.set_nodelay(True)
         self._user = owner(self)
+        self._greeted: Service | None = None
         self._jobs: set[asyncio.Task[None]] = set()
         self._deliveries: dict[str, tuple[Deliveries, asyncio.Task[None]]] = {}
         self._watching = Watching(self._service, self._user, self._send)
@@ -70,8 +71,8 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
 
     def on_close(self) -> None:
         self.context.sockets.remove(self)
-        if self.incarnation is not None:
-            self.context.sockets.leave(self.incarnation)
+        if self._greeted is not None and self.incarnation is not None:
+            self._greeted.absent(self.incarnation)
         for job in tuple(self._jobs):
             job.cancel()
         super().on_close()
@@ -110,7 +111,8 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         if self.incarnation is not None:
             raise errors.InvalidRequest("hello is said once")
         if incarnation is not None:
-            self.context.sockets.greet(self._service(), incarnation)
+            self._greeted = self._service()
+            self._greeted.present(incarnation)
             self.incarnation = incarnation
 
     async def _deliver(self, message: Deliver) -> None:

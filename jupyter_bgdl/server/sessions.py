@@ -17,11 +17,6 @@ async def session(call: Call) -> model.SessionView:
 
 
 async def attach(call: Call) -> model.AttachReply:
-    if call.body.protocol != model.PROTOCOL:
-        raise errors.IncompatibleServer(
-            f"The kernel's jupyter_bgdl speaks protocol {call.body.protocol}, the Jupyter "
-            f"server's {model.PROTOCOL}: install the same version in both environments."
-        )
     reply = await call.service().attach(call.user, call.path.identifier, call.body)
     if reply.is_owner:
         incarnation = call.body.kernel.incarnation

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from typing import Protocol
 
 from jupyter_bgdl.service.changes import Change, OwnerChanged
-from jupyter_bgdl.service.service import Service
 
 
 class Listener(Protocol):
@@ -38,7 +36,6 @@ class Sockets:
 
     def __init__(self) -> None:
         self._open: set[Listener] = set()
-        self._present: Counter[str] = Counter()
         self._owners: dict[tuple[str, str], tuple[str, int]] = {}
         self._lock = threading.Lock()
         self._gathered: dict[Change, None] = {}
@@ -105,17 +102,3 @@ class Sockets:
 
     def remove(self, socket: Listener) -> None:
         self._open.discard(socket)
-
-    def greet(self, service: Service, incarnation: str) -> None:
-        """A socket of that kernel said hello. Its kernel is present as long as one is open."""
-        self._service = service
-        if not self._present[incarnation]:
-            service.present(incarnation)
-        self._present[incarnation] += 1
-
-    def leave(self, incarnation: str) -> None:
-        """Undoes one :meth:`greet`."""
-        self._present[incarnation] -= 1
-        if self._present[incarnation] == 0:
-            del self._present[incarnation]
-            self._service.absent(incarnation)

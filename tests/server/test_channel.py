@@ -33,11 +33,6 @@ def download(server: Any, files: FileServer, tmp_path: Path) -> Callable[..., li
     return submit
 
 
-def finished(server: Any, session: str) -> bool:
-    counts = server.get(f"bgdl/sessions/{session}")["counts"]
-    return bool(counts["done"]) and not counts["running"] + counts["waiting"]
-
-
 async def watched_until_done(socket: Any, session: str, number: int) -> None:
     await socket.until(
         "state",
@@ -312,29 +307,3 @@ def test_the_channel_wants_a_websocket(server: Any) -> None:
         answer = client.get("bgdl/channel")
     assert answer.status_code == 400
     assert answer.json()["error"]["code"] == "invalid_request"
-
-
-async def test_E5_a_reader_that_stops_costs_no_memory(
-    server: Any, open_socket: Any, attach: Attach, download: Callable[..., list[int]]
-) -> None:
-    attach(server, "unread", "one")
-    sockets = [await open_socket(server) for _ in range(20)]
-    for socket in sockets:
-        # From here on nothing is read from them by this process.
-        socket.connection.protocol.stream.set_close_callback(None)
-        await socket.say("watch", session=None)
-    before = resident(server.pid)
-    download("unread", 300)
-    watcher = await open_socket(server)
-    await watcher.say("watch", session="unread")
-    if not finished(server, "unread"):
-        await watched_until_done(watcher, "unread", 300)
-    assert resident(server.pid) - before < 64 * 2**20
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process holds."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")

@@ -1,0 +1,95 @@
+"""A slow reader gets fewer and newer views, and costs no memory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from jupyter_bgdl.messages import ServerMessage, Snapshot, State
+from jupyter_bgdl.server.watching import INTERVAL, Watching
+from jupyter_bgdl.service.changes import StateChanged, TaskRemoved
+
+
+class Views:
+    """Stands where the service stands; notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[set[str], set[tuple[str, int]]]] = []
+
+    async def snapshot(self, user: str, identifier: str | None) -> tuple[list[Any], list[Any]]:
+        return [], []
+
+    async def views(
+        self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
+    ) -> tuple[list[Any], list[Any]]:
+        self.asked.append((sessions, tasks))
+        return sorted(sessions), sorted(tasks)
+
+
+class Reader:
+    """Takes one message each time that it is let."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Semaphore(1)
+        self.taken: asyncio.Queue[tuple[float, ServerMessage]] = asyncio.Queue()
+
+    async def take(self, message: ServerMessage) -> None:
+        await self.ready.acquire()
+        self.taken.put_nowait((asyncio.get_running_loop().time(), message))
+
+
+@pytest.fixture
+async def watching() -> Any:
+    views, reader = Views(), Reader()
+    watching = Watching(lambda: views, "server", reader.take)  # type: ignore[arg-type,return-value]
+    job = asyncio.ensure_future(watching.run())
+    await watching.watch("s")
+    assert isinstance((await reader.taken.get())[1], Snapshot)
+    yield watching, views, reader
+    job.cancel()
+
+
+async def test_E5_changes_gather_by_name_while_nobody_reads(watching: Any) -> None:
+    watching, views, reader = watching
+    for _ in range(100):
+        for number in range(1000):
+            watching.changed(StateChanged("server", "s", number))
+        await asyncio.sleep(0)
+    assert len(views.asked) == 1, "it waits for the reader before it asks again"
+    for _ in range(2):
+        reader.ready.release()
+    seen = [(await reader.taken.get())[1] for _ in range(2)]
+    assert all(isinstance(message, State) for message in seen)
+    assert {task for message in seen for task in message.tasks} <= {("s", n) for n in range(1000)}
+    assert max(len(message.tasks) for message in seen) <= 500
+
+
+async def test_the_first_change_goes_at_once_and_the_next_waits(watching: Any) -> None:
+    watching, _, reader = watching
+    for _ in range(3):
+        reader.ready.release()
+    begun = asyncio.get_running_loop().time()
+    watching.changed(StateChanged("server", "s"))
+    first, _ = await reader.taken.get()
+    watching.changed(StateChanged("server", "s", 1))
+    watching.changed(StateChanged("server", "s", 2))
+    second, message = await reader.taken.get()
+    assert first - begun < INTERVAL / 2
+    assert second - first >= INTERVAL * 0.95
+    assert message.tasks == [("s", 1), ("s", 2)]
+
+
+async def test_T3_what_is_another_users_or_another_sessions_is_not_told(watching: Any) -> None:
+    watching, views, reader = watching
+    for _ in range(2):
+        reader.ready.release()
+    watching.changed(StateChanged("somebody else", "s", 1))
+    watching.changed(StateChanged("server", "other", 2))
+    watching.changed(StateChanged("server", "s", 3))
+    watching.changed(TaskRemoved("server", "s", 3))
+    watching.changed(StateChanged("server", "s", 4))
+    await reader.taken.get()
+    await reader.taken.get()
+    assert views.asked == [(set(), {("s", 4)})]
