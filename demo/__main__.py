@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -162,6 +163,8 @@ async def tell(source: Source, home: Path) -> None:
 
 def main() -> None:
     arguments = parse_arguments("Kill a kernel in the middle of a download.")
+    # Stopped by whoever runs us, we still stop what we started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory(prefix="bgdl-demo-") as home,
         open_source(arguments, size=SIZE, rate=RATE) as source,
@@ -177,6 +180,8 @@ def main() -> None:
             HTTPError,
         ) as error:
             sys.exit(f"demo: failed: {error or type(error).__name__}")
+        except KeyboardInterrupt:
+            sys.exit("demo: stopped")
     print("demo: ok")
 
 

@@ -7,6 +7,7 @@ run them without touching the repository.
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,7 @@ def main() -> int:
         command.append(f"--ServerApp.root_dir={root}")
         environment = isolated_environment(home, source.environment)
         process = subprocess.Popen(command, cwd=root, env=environment)  # noqa: S603 (our own)
+        signal.signal(signal.SIGTERM, lambda number, frame: process.terminate())
         while True:
             try:
                 return process.wait()
