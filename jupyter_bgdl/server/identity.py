@@ -41,6 +41,9 @@ class _Kernels(IdentityProvider):
         return True
 
 
+_KERNELS: Final = _Kernels()
+
+
 class IdentityMixin(ExtensionHandlerMixin):
     """Comes first among the bases of each of our handlers."""
 
@@ -55,5 +58,5 @@ class IdentityMixin(ExtensionHandlerMixin):
     def identity_provider(self) -> IdentityProvider:
         token = self.request.headers.get(TOKEN_HEADER)
         if token is not None and self.context.is_secret(token):
-            return _Kernels()
+            return _KERNELS
         return super().identity_provider  # type: ignore[misc,no-any-return]
