@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 
+from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.part import PartFile, disk_errors
 
 ALGORITHMS = ("sha256", "sha512", "sha1", "md5", "blake2b")
@@ -66,6 +67,6 @@ class Digest:
                 continue
             count = os.preadv(self._part.fd, [view[: min(ahead, _BLOCK)]], done)
             if count == 0:
-                raise OSError("the part became shorter")
+                raise Abort("part_lost")
             self._hash.update(view[:count])
             done += count

@@ -24,6 +24,7 @@ import msgspec
 from jupyter_bgdl.engine import wire
 from jupyter_bgdl.engine.protocol import (
     Attempt,
+    Engine,
     Failed,
     Limits,
     Progress,
@@ -40,11 +41,14 @@ _LONGEST_PAUSE = 5.0
 _HEALTHY = 10.0
 """Seconds after which a worker that dies does not count as one that can't start."""
 
+_LINGER = 5.0
+"""Seconds that a worker which hung up may take to exit."""
+
 _QUERY = re.compile(r"(\w+://)(?:[^\s/@]*@)?([^\s?#]*)[?#]\S*|(\w+://)[^\s/@]*@")
 
 
-class LocalEngine:
-    """Implements :class:`~jupyter_bgdl.engine.protocol.Engine`."""
+class LocalEngine(Engine):
+    """Starts the worker, hands it the units, and starts another when it dies."""
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008 - frozen
         self._limits = limits
@@ -153,13 +157,17 @@ class LocalEngine:
                     _log.exception("The transfer process said something that makes no sense")
                     process.kill()
                 finally:
-                    self._process = None
                     self._commands.put(None)
                     with contextlib.suppress(OSError):
                         ours.shutdown(socket.SHUT_RDWR)
                     writer.join()
-                    process.wait()
+                    try:
+                        process.wait(_LINGER)
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+                        process.wait()
                     scribe.join()
+                    self._process = None
 
     def _write(self, connection: socket.socket) -> None:
         while (command := self._commands.get()) is not None:

@@ -63,6 +63,7 @@ class PartFile:
         self.durable = length
         """Bytes ``[0, durable)`` survived an fdatasync."""
         self._syncing = threading.Lock()
+        self._sync_failed = False
 
     @classmethod
     def create(cls, folder: str, attempt: Attempt) -> PartFile:
@@ -119,19 +120,16 @@ class PartFile:
         may vouch for them: ``durable`` stays where it was for good.
         """
         with self._syncing, disk_errors():
+            if self._sync_failed:
+                raise Abort("disk_error", "an earlier sync failed")
             frontier = self.frontier
             if frontier <= self.durable:
                 return False
-            try:
-                platform.sync_data(self.fd)
-            except OSError:
-                self.sync = self._refuse_to_sync  # type: ignore[method-assign]
-                raise
+            self._sync_failed = True
+            platform.sync_data(self.fd)
+            self._sync_failed = False
             self.durable = frontier
             return True
-
-    def _refuse_to_sync(self) -> bool:
-        raise Abort("disk_error", "an earlier sync failed")
 
     def check(self) -> None:
         """Raises Abort ``part_lost`` if the path no longer names this file, whole."""

@@ -47,8 +47,9 @@ class Transfer:
 
     def __init__(self, unit: Fetch, emit: Callable[[Report], None]) -> None:
         self.unit = unit
-        self.holds_part = False
-        """Whether it may have a part open. An attempt that never had one can be given up."""
+        self.may_write = False
+        """Whether it may touch files. While it does not, an ended attempt may be given up: it
+        looks whether it was ended before it sets to work."""
         self.on_network = True
         """Whether it waits for the network rather than for the disk."""
         self._emit = emit
@@ -112,7 +113,6 @@ class Transfer:
         is_whole = unit.total is not None and length == unit.total
         if unit.part is None or not length or (self._validator is None and not is_whole):
             return
-        self._hold()
         self._part = PartFile.reopen(unit.part, length)
         if self._part is not None:
             self._start_digest()
@@ -192,7 +192,7 @@ class Transfer:
         self._validator = heads.validator(headers) if self._is_file else None
         if self._part is not None:
             self._start_over()
-        self._hold()
+        self._set_to_work()
         self._part = PartFile.create(unit.folder, unit.attempt)
         self._drop_stale()
         self._start_digest()
@@ -236,8 +236,8 @@ class Transfer:
         ):
             discard(self.unit.part)
 
-    def _hold(self) -> None:
-        self.holds_part = True
+    def _set_to_work(self) -> None:
+        self.may_write = True
         self._check()
 
     def _announce(self, response: httpx.Response) -> None:
@@ -258,12 +258,14 @@ class Transfer:
 
     def _copy(self, response: httpx.Response, length: int | None) -> None:
         assert self._part is not None
+        self._set_to_work()
         self._checkpoints = Checkpoints(self._part, self._report_checkpoint)
         try:
             read_body(response, self._part, length, self._check)
         finally:
             self._checkpoints.end()
         self._check()
+        self.may_write = False
 
     def _check(self) -> None:
         """Raises Abort if the attempt was ended, or its bytes don't reach the disk."""

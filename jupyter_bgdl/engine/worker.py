@@ -46,7 +46,7 @@ _PULSE = 0.2
 
 _PATIENCE = 1.0
 """Seconds after which an ended attempt that only tries to connect is given up. Resolving a name
-can't be interrupted; it has nothing open, so its thread may end when it likes."""
+can't be interrupted; it will not write, so its thread may end when it likes."""
 
 _EXIT = 4.0
 """Seconds that everything gets to checkpoint when the worker ends."""
@@ -158,7 +158,7 @@ class Worker:
         if job.ended is None:
             if transfer.on_network and job.watch.stalled(now, received):
                 job.end("stalled")
-        elif now - job.ended[0] > _PATIENCE and not transfer.holds_part:
+        elif now - job.ended[0] > _PATIENCE and not transfer.may_write:
             self._end(job, Failed(attempt=transfer.unit.attempt, code=job.ended[1]))
 
     def _finish(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import random
 import socket
 import ssl
@@ -31,6 +32,7 @@ from jupyter_bgdl.engine.protocol import (
 
 PROXIES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"]
 DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
+_tasks = itertools.count(1)
 MODIFIED = "Thu, 01 Jan 2026 10:00:00 GMT"
 
 
@@ -207,13 +209,14 @@ class Bench:
 
     engine: LocalEngine
     folder: Path
+    task: int
     reports: list[Report] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     numbers: int = 0
 
     def take(self, reports: list[Report]) -> None:
         with self.changed:
-            self.reports += reports
+            self.reports += [r for r in reports if r.attempt.task == self.task]
             self.changed.notify_all()
 
     def wait(self, match: Callable[[Report], bool], timeout: float = 30) -> Any:
@@ -237,7 +240,7 @@ class Bench:
     def submit(self, url: str, **fields: Any) -> Fetch:
         self.numbers += 1
         unit = Fetch(
-            attempt=Attempt(1, self.numbers),
+            attempt=Attempt(self.task, self.numbers),
             url=url,
             folder=str(fields.pop("folder", self.folder)),
             **fields,
@@ -277,7 +280,7 @@ class Bench:
     def publish(self, ready: Ready, target: Path, **fields: Any) -> Any:
         self.numbers += 1
         unit = Publish(
-            attempt=Attempt(1, self.numbers),
+            attempt=Attempt(self.task, self.numbers),
             part=ready.part,
             size=ready.size,
             target=str(target),
@@ -288,12 +291,48 @@ class Bench:
         return self.end_of(unit.attempt)
 
 
+@pytest.fixture(scope="session")
+def _no_proxies() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in PROXIES:
+            patch.delenv(name, raising=False)
+            patch.delenv(name.upper(), raising=False)
+        yield
+
+
+class Switch:
+    """Leads an engine's reports to the test that runs."""
+
+    def __init__(self) -> None:
+        self.bench: Bench | None = None
+        self.engine = LocalEngine()
+        self.engine.start(self.take)
+
+    def take(self, reports: list[Report]) -> None:
+        if self.bench is not None:
+            self.bench.take(reports)
+
+
+@pytest.fixture(scope="session")
+def _switch(_no_proxies: None) -> Iterator[Switch]:
+    switch = Switch()
+    yield switch
+    switch.engine.close(5)
+
+
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    for name in PROXIES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    bench = Bench(LocalEngine(), tmp_path / "data")
+def bench(_switch: Switch, tmp_path: Path) -> Iterator[Bench]:
+    """The engine that these tests share: starting a process takes longer than most of them."""
+    _switch.bench = bench = Bench(_switch.engine, tmp_path / "data", task=next(_tasks))
+    yield bench
+    _switch.bench = None
+    bench.engine.stop(bench.engine.running())
+
+
+@pytest.fixture
+def own_bench(_no_proxies: None, tmp_path: Path) -> Iterator[Bench]:
+    """An engine of this test's own, to be ill-treated."""
+    bench = Bench(LocalEngine(), tmp_path / "data", task=next(_tasks))
     bench.engine.start(bench.take)
     yield bench
     bench.engine.close(5)

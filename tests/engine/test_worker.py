@@ -49,6 +49,11 @@ def wait_until_gone(pid: int, timeout: float) -> None:
 
 
 @pytest.fixture
+def bench(own_bench):
+    return own_bench
+
+
+@pytest.fixture
 def big(body):
     return body * 10
 
@@ -272,6 +277,18 @@ def test_D1_a_full_disk(bench, server, resource, body, tmp_path):
         assert server.requests[1].headers["range"] == f"bytes={failed.extents[0][1]}-"
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_D5_short_writes_are_completed(tmp_path, monkeypatch, body):
+    from jupyter_bgdl.engine.part import PartFile
+
+    part = PartFile.create(str(tmp_path), Attempt(1, 1))
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:100_000], at))
+    part.write(memoryview(body))
+    part.write(b"end")
+    assert part.path.read_bytes() == body + b"end"
+    part.close()
 
 
 def test_frames_survive_being_cut(body):
