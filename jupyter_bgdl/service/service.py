@@ -1,16 +1,26 @@
-"""The face of the heart: what the server calls, and what it is told."""
+"""The face of the heart: what the server calls, and what it is told.
+
+Everything behind it lives in one thread with a loop of its own. The coroutines here belong to the
+caller's loop; they hop over and come back with a value or with one of ``errors``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 from jupyter_bgdl.engine.protocol import Engine
+from jupyter_bgdl.errors import BackgroundTransferError, ServerUnavailable
 from jupyter_bgdl.model import (
     AttachReply,
     AttachRequest,
     Event,
-    KernelIdentity,
     LogLine,
     LogPage,
     SessionView,
@@ -20,52 +30,106 @@ from jupyter_bgdl.model import (
     TaskView,
 )
 from jupyter_bgdl.service.changes import Change
+from jupyter_bgdl.service.heart import Heart
 from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.sessions import Alive
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Listener = Callable[[Change], None]
 
 
 class Service:
+    """``user`` names whose sessions are meant; under a token or password login it is "server".
+
+    All coroutines raise :class:`ServerUnavailable` while the ledger is not ours, and
+    :class:`TaskNotFound` for a session or task that there is not.
+    """
+
     def __init__(
         self,
         state_dir: Path,
         engine: Engine,
         *,
-        alive: Callable[[KernelIdentity], bool | None],
-        settings: Settings = Settings(),  # noqa: B008
+        alive: Alive,
+        settings: Settings = Settings(),  # noqa: B008  # frozen
         url: str | None = None,
     ) -> None:
-        raise NotImplementedError
+        """``alive`` is asked, in the service thread, whether an owner's kernel still lives; None
+        means that it cannot tell. ``url`` is what another server on the ledger shows."""
+        self._listeners: list[Listener] = []
+        self._settings = settings
+        self._heart = Heart(state_dir, engine, alive, settings, url, self._emit)
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="bgdl-service", daemon=True)
+        self._grace = 5.0
 
-    moving: int
+    @property
+    def moving(self) -> int:
+        """Number of transfers that move now; may be read in any thread."""
+        return self._heart.moving
 
     def start(self) -> None:
-        raise NotImplementedError
+        """Returns at once."""
+        self._thread.start()
 
     def close(self, timeout: float) -> None:
-        raise NotImplementedError
+        """Transfers pause, checkpointed, and go on at the next start. Idempotent."""
+        if not self._thread.is_alive():
+            return
+        self._grace = max(0.0, timeout - 1.0)
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(timeout)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """``listener`` is called in the service thread and must return at once. Returns what ends
+        the subscription."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
 
     def present(self, incarnation: str) -> None:
-        raise NotImplementedError
+        """A socket of that kernel was opened. Thread-safe."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._heart.sessions.present, incarnation)
 
     def absent(self, incarnation: str) -> None:
-        raise NotImplementedError
+        """A socket of that kernel was closed. Thread-safe."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._heart.sessions.absent, incarnation)
 
-    def subscribe(self, listener: Callable[[Change], None]) -> Callable[[], None]:
-        raise NotImplementedError
+    # Sessions
 
     async def attach(self, user: str, identifier: str, request: AttachRequest) -> AttachReply:
-        raise NotImplementedError
+        return await self._hop(self._heart.attach(user, identifier, request))
 
     async def detach(self, user: str, identifier: str, epoch: int) -> None:
-        raise NotImplementedError
+        """Raises :class:`SessionInvalidated` if another owner came meanwhile."""
+        await self._hop(self._heart.detach(user, identifier, epoch))
 
     async def sessions(self, user: str) -> list[SessionView]:
-        raise NotImplementedError
+        return await self._hop(self._heart.session_views(user))
 
     async def session(self, user: str, identifier: str) -> SessionView:
-        raise NotImplementedError
+        return await self._hop(self._heart.session_view(user, identifier))
+
+    async def owner(self, user: str, identifier: str) -> tuple[int, str]:
+        """Epoch, and the owner's name: empty if nobody owns it."""
+        return await self._hop(self._heart.owner(user, identifier))
+
+    # Tasks
 
     async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
-        raise NotImplementedError
+        """All or none. Raises :class:`InvalidRequest`, :class:`DestinationExists` or
+        :class:`DestinationNotAllowed`."""
+        return await self._hop(self._heart.submit(user, identifier, specs))
 
     async def tasks(
         self,
@@ -76,61 +140,123 @@ class Service:
         limit: int = 500,
         completed: bool | None = None,
     ) -> TaskPage:
-        raise NotImplementedError
+        return await self._hop(self._heart.page(user, identifier, after, limit, completed))
 
     async def task(self, user: str, identifier: str, number: int) -> TaskView:
-        raise NotImplementedError
+        return await self._hop(self._heart.task_view(user, identifier, number))
 
     async def resume(self, user: str, identifier: str, number: int) -> TaskView:
-        raise NotImplementedError
+        return await self._hop(self._heart.act("resume", user, identifier, number))
 
     async def suspend(self, user: str, identifier: str, number: int) -> TaskView:
-        raise NotImplementedError
+        return await self._hop(self._heart.act("suspend", user, identifier, number))
 
     async def cancel(self, user: str, identifier: str, number: int) -> TaskView:
-        raise NotImplementedError
+        return await self._hop(self._heart.act("cancel", user, identifier, number))
 
     async def retry(self, user: str, identifier: str, number: int) -> TaskView:
-        raise NotImplementedError
+        """Opens a failed or cancelled task again; one that waits does so no longer."""
+        return await self._hop(self._heart.act("retry", user, identifier, number))
 
     async def remove(self, user: str, identifier: str, number: int) -> None:
-        raise NotImplementedError
+        """Raises :class:`InvalidRequest` for a task that is not completed."""
+        await self._hop(self._heart.remove(user, identifier, number))
 
     async def moved(self, user: str, identifier: str, number: int, path: str) -> TaskView:
-        raise NotImplementedError
+        return await self._hop(self._heart.moved(user, identifier, number, path))
 
-    async def log(
-        self, user: str, identifier: str, *, after: int = 0, limit: int = 500
-    ) -> LogPage:
-        raise NotImplementedError
+    # Log
+
+    async def log(self, user: str, identifier: str, *, after: int = 0, limit: int = 500) -> LogPage:
+        return await self._hop(self._heart.log_page(user, identifier, after, limit))
 
     async def append_log(
-        self, user: str, identifier: str, text: str, source: str = "callback"
+        self,
+        user: str,
+        identifier: str,
+        text: str,
+        source: Literal["callback", "server"] = "callback",
     ) -> LogLine:
-        raise NotImplementedError
+        return await self._hop(self._heart.append_log(user, identifier, text, source))
+
+    # State
 
     async def snapshot(
         self, user: str, identifier: str | None
     ) -> tuple[list[SessionView], list[TaskView]]:
-        raise NotImplementedError
+        """Of one session, or of all: their views, the tasks that are not completed (at most 500 a
+        session) and the newest 50 completed. A session that there is not (yet) yields nothing."""
+        return await self._hop(self._heart.snapshot(user, identifier))
 
     async def views(
         self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
     ) -> tuple[list[SessionView], list[TaskView]]:
-        raise NotImplementedError
+        """The newest state of those that still exist."""
+        return await self._hop(self._heart.views_of(user, sessions, tasks))
+
+    # Journal
 
     async def deliver(self, user: str, identifier: str, epoch: int, parked: bool) -> None:
-        raise NotImplementedError
+        """Checks the epoch (:class:`SessionInvalidated`); ``parked``: parked events can be handed
+        out again."""
+        await self._hop(self._heart.deliver(user, identifier, epoch, parked))
 
     async def events(
         self, user: str, identifier: str, epoch: int, *, after: int, limit: int
     ) -> list[Event]:
-        raise NotImplementedError
+        """The next events that are neither acknowledged nor parked, in order. They count as sent:
+        one that comes again is ``redelivered``."""
+        return await self._hop(self._heart.events(user, identifier, epoch, after, limit))
 
     async def acknowledge(
         self, user: str, identifier: str, epoch: int, sequence: int, parked: str | None
     ) -> None:
-        raise NotImplementedError
+        """Idempotent and cumulative; ``parked``: the callback of ``sequence`` itself raised."""
+        await self._hop(self._heart.acknowledge(user, identifier, epoch, sequence, parked))
 
-    async def owner(self, user: str, identifier: str) -> tuple[int, str]:
-        raise NotImplementedError
+    # The thread
+
+    async def _hop(self, work: Coroutine[Any, Any, T]) -> T:
+        if not self._thread.is_alive() or self._stop.is_set():
+            work.close()
+            raise ServerUnavailable("The transfer service is not running.")
+        return await asyncio.wrap_future(
+            asyncio.run_coroutine_threadsafe(self._translated(work), self._loop)
+        )
+
+    async def _translated(self, work: Coroutine[Any, Any, T]) -> T:
+        try:
+            self._heart.check_open()
+            return await work
+        except BackgroundTransferError:
+            raise
+        except sqlite3.Error as e:
+            log.exception("The ledger failed.")
+            raise ServerUnavailable(f"The ledger cannot be used: {e}.") from e
+        finally:
+            work.close()
+
+    def _emit(self, change: Change) -> None:
+        for listener in list(self._listeners):
+            try:
+                listener(change)
+            except Exception:
+                log.exception("A listener failed.")
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        # Before the loop runs, so that calls which are waiting for it already find it open.
+        self._heart.open(self._loop)
+        try:
+            self._loop.run_until_complete(self._heart.live(self._stop))
+        finally:
+            self._heart.close(self._grace)
+            self._loop.run_until_complete(self._end())
+            self._loop.close()
+
+    async def _end(self) -> None:
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.get_running_loop().shutdown_default_executor()

@@ -1,0 +1,102 @@
+"""What the disk says about a destination. Everything here blocks: call it in a thread."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec import Struct
+
+from jupyter_bgdl.service.submission import Wanted, as_folder
+
+
+class Found(Struct, frozen=True):
+    """A spec, and what lies at its destination."""
+
+    wanted: Wanted
+    exists: bool
+    """A file is there."""
+    refusal: str | None
+    """Why nothing may be written there."""
+
+
+def look(wanted: Iterable[Wanted]) -> list[Found]:
+    """One probe for each folder, however many files go in there."""
+    probed: dict[str, str | None] = {}
+    return [_look(one, probed) for one in wanted]
+
+
+def _look(wanted: Wanted, probed: dict[str, str | None]) -> Found:
+    path = wanted.spec.destination
+    if path is None:
+        return Found(wanted, False, _refusal(wanted.spec.staging or "/", probed))
+    if path.endswith("/"):
+        return Found(wanted, False, _refusal(path, probed))
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return Found(wanted, False, _refusal(str(Path(path).parent), probed))
+    if stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and Path(path).is_dir()):
+        return Found(as_folder(wanted), False, _refusal(path, probed))
+    refusal = _refusal(str(Path(path).parent), probed)
+    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        refusal = f"{path} is no regular file."
+    return Found(wanted, True, refusal)
+
+
+def _refusal(folder: str, probed: dict[str, str | None]) -> str | None:
+    if folder not in probed:
+        probed[folder] = _probe(folder)
+    return probed[folder]
+
+
+def _probe(folder: str) -> str | None:
+    """Why nothing can be written to this folder or, if it is missing, to the nearest one above."""
+    place = Path(folder)
+    while True:
+        try:
+            mode = place.stat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            place = place.parent
+        except OSError as e:
+            return f"{place} cannot be looked at: {os.strerror(e.errno or 0)}."
+        else:
+            break
+    if not stat.S_ISDIR(mode):
+        return f"{place} is a file, not a folder."
+    try:
+        _write(place)
+    except OSError as e:
+        return f"Nothing can be written in {place}: {os.strerror(e.errno or 0)}."
+    return None
+
+
+def _write(place: Path) -> None:
+    """A file without a name, so that nothing is seen of it; where that cannot be, one that goes
+    at once. Permission bits alone say little: root, ACLs, read-only mounts, ``chattr +i``."""
+    try:
+        os.close(os.open(place, os.O_TMPFILE | os.O_WRONLY, 0o600))
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT):
+            return  # Full is no refusal: the task waits for disk space.
+        if e.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
+            raise
+        with tempfile.TemporaryFile(dir=place):
+            pass
+
+
+def size(path: str) -> int | None:
+    """Of a regular file; None: it is gone."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def sizes(paths: Iterable[str]) -> dict[str, int | None]:
+    return {path: size(path) for path in paths}

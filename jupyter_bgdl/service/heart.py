@@ -1,0 +1,337 @@
+"""Holds the parts together, and answers the calls of :class:`~.service.Service`.
+
+Everything runs in the service thread. Between two ``await`` nothing else does, so each step here
+sees the ledger and the memory in agreement.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
+
+from jupyter_bgdl.engine.protocol import Engine
+from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable, TaskNotFound
+from jupyter_bgdl.model import (
+    AttachReply,
+    AttachRequest,
+    Event,
+    LogLine,
+    LogPage,
+    Phase,
+    SessionView,
+    SubmitReply,
+    TaskPage,
+    TaskSpec,
+    TaskView,
+)
+from jupyter_bgdl.service import destinations, staging
+from jupyter_bgdl.service.changes import Change
+from jupyter_bgdl.service.journal import Journal, event
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.owner_file import BEAT
+from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.scheduler import Scheduler
+from jupyter_bgdl.service.session_log import SessionLog
+from jupyter_bgdl.service.sessions import Alive, Sessions, check_attach, shown_options
+from jupyter_bgdl.service.submitter import Submitter
+from jupyter_bgdl.service.tasks import Tasks
+from jupyter_bgdl.service.views import Live, Row, Views, owner_name, owner_of
+
+log = logging.getLogger(__name__)
+
+Action = Literal["resume", "suspend", "cancel", "retry"]
+
+MAX_ACTIVE = 500
+MAX_COMPLETED = 50
+"""How many tasks of a session a snapshot holds."""
+
+
+class Heart:
+    def __init__(
+        self,
+        state_dir: Path,
+        engine: Engine,
+        alive: Alive,
+        settings: Settings,
+        url: str | None,
+        emit: Callable[[Change], None],
+    ) -> None:
+        self._settings = settings
+        self._ledger = Ledger(state_dir, url)
+        self._live: dict[int, Live] = {}
+        self._views = Views(self._ledger, self._live)
+        self._journal = Journal(self._ledger, emit)
+        self._log = SessionLog(self._ledger, settings.max_log_lines)
+        self.sessions = Sessions(
+            self._ledger, self._journal, self._log, emit, alive, settings.silence
+        )
+        self._tasks = Tasks(
+            self._ledger, self.sessions, self._journal, self._log, self._views, emit
+        )
+        self._scheduler = Scheduler(
+            self._ledger,
+            engine,
+            self.sessions,
+            self._tasks,
+            self._live,
+            settings,
+            self._in_thread,
+        )
+        self._submitter = Submitter(self._ledger, self.sessions, self._tasks, self._scheduler)
+        self._unavailable = "The transfer service has not started yet."
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def moving(self) -> int:
+        return self._scheduler.moving
+
+    # Life
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Try to get the ledger; False: it is not ours (yet)."""
+        self._loop = loop
+        try:
+            self._ledger.open()
+            self._scheduler.start(loop)
+        except ServerUnavailable as e:
+            if e.message != self._unavailable:
+                log.warning("%s", e.message)
+            self._unavailable = e.message
+            return False
+        except (OSError, sqlite3.Error) as e:
+            self._unavailable = f"The ledger {self._ledger.path} cannot be used: {e}."
+            log.exception("The ledger %s cannot be used.", self._ledger.path)
+            self._ledger.close()
+            return False
+        return True
+
+    async def live(self, stop: asyncio.Event) -> None:
+        """Until ``stop``: get the ledger, end leases, beat, save the clock."""
+        beaten = saved = time.monotonic()
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), self._settings.lease_check)
+            if stop.is_set():
+                break
+            if not self._ledger.is_open and not self.open(asyncio.get_running_loop()):
+                continue
+            now = time.monotonic()
+            try:
+                self.sessions.end_leases()
+                if now - beaten >= BEAT:
+                    beaten = now
+                    self._ledger.beat()
+                if now - saved >= self._settings.clock_save:
+                    saved = now
+                    with self._ledger.transaction():
+                        self._ledger.save_clock()
+            except (OSError, sqlite3.Error):
+                log.exception("The ledger cannot be kept up.")
+
+    def close(self, timeout: float) -> None:
+        if self._ledger.is_open:
+            self._scheduler.close(timeout)
+            self._ledger.close()
+
+    def check_open(self) -> None:
+        """Raises :class:`ServerUnavailable`, which says who has the ledger."""
+        if not self._ledger.is_open:
+            raise ServerUnavailable(self._unavailable)
+
+    def _in_thread(self, work: Callable[[], None]) -> None:
+        """Blocking clean-up that nobody waits for; while closing, at once."""
+        assert self._loop
+        if self._loop.is_running():
+            self._loop.run_in_executor(None, work)
+        else:
+            work()
+
+    # Sessions
+
+    async def attach(self, user: str, identifier: str, request: AttachRequest) -> AttachReply:
+        await asyncio.to_thread(check_attach, identifier, request)
+        with self._ledger.transaction():
+            row, is_owner, created, changed = self.sessions.attach(user, identifier, request)
+        active = self._ledger.all("active_page", session=row["id"], after=0, limit=MAX_ACTIVE)
+        return AttachReply(
+            session=self._views.session(row),
+            options=shown_options(self.sessions.options(row)),
+            is_owner=is_owner,
+            epoch=row["epoch"],
+            created=created,
+            changed=changed,
+            tasks=[self._tasks.view(task) for task in active],
+            undelivered=row["undelivered"],
+        )
+
+    async def detach(self, user: str, identifier: str, epoch: int) -> None:
+        with self._ledger.transaction():
+            self.sessions.detach(self.sessions.get(user, identifier), epoch)
+
+    async def session_views(self, user: str) -> list[SessionView]:
+        return [self._views.session(row) for row in self._ledger.all("sessions", user=user)]
+
+    async def session_view(self, user: str, identifier: str) -> SessionView:
+        return self._views.session(self.sessions.get(user, identifier))
+
+    async def owner(self, user: str, identifier: str) -> tuple[int, str]:
+        row = self.sessions.get(user, identifier)
+        owner = owner_of(row)
+        return row["epoch"], owner_name(owner) if owner else ""
+
+    # Tasks
+
+    async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
+        return await self._submitter.submit(user, identifier, specs)
+
+    async def page(
+        self, user: str, identifier: str, after: int, limit: int, completed: bool | None
+    ) -> TaskPage:
+        session = self.sessions.get(user, identifier)
+        query = {None: "tasks_page", False: "active_page", True: "completed_page"}[completed]
+        rows = self._ledger.all(query, session=session["id"], after=after, limit=limit + 1)
+        views = [self._tasks.view(row) for row in rows[:limit]]
+        more = len(rows) > limit
+        return TaskPage(views, views[-1].task_identifier if more and views else None)
+
+    async def task_view(self, user: str, identifier: str, number: int) -> TaskView:
+        return self._tasks.view(self._task(user, identifier, number))
+
+    async def act(self, action: Action, user: str, identifier: str, number: int) -> TaskView:
+        row = self._task(user, identifier, number)
+        with self._ledger.transaction():
+            if action == "resume":
+                row = self._scheduler.resume(row)
+            elif action == "suspend":
+                row = self._scheduler.suspend(row)
+            elif action == "cancel":
+                row = self._scheduler.cancel(row)
+            else:
+                row = self._retry(row)
+        self._scheduler.pump()
+        return self._tasks.view(self._task(user, identifier, number))
+
+    def _retry(self, row: Row) -> Row:
+        if row["phase"] != Phase.COMPLETED:
+            return self._scheduler.wake(row)
+        if row["error_code"] is None:
+            return row
+        return self._submitter.retry(self.sessions.by_id(row["session"]), row)
+
+    async def remove(self, user: str, identifier: str, number: int) -> None:
+        row = self._task(user, identifier, number)
+        if row["phase"] != Phase.COMPLETED:
+            raise InvalidRequest("Only a completed task can be removed; cancel it first.")
+        with self._ledger.transaction():
+            self._scheduler.drop_part_file(row)
+            self._tasks.remove(row)
+        if row["keep"] is not None:
+            await asyncio.to_thread(staging.forget, row["keep"])
+
+    async def moved(self, user: str, identifier: str, number: int, path: str) -> TaskView:
+        row = self._task(user, identifier, number)
+        if row["path"] is None:
+            raise InvalidRequest("The task has no file that could have been moved.")
+        if not path.startswith("/") or "\0" in path:
+            raise InvalidRequest("The path must be absolute.")
+        size = await asyncio.to_thread(destinations.size, path)
+        if size is None:
+            raise InvalidRequest(f"There is no file at {path}.")
+        with self._ledger.transaction():
+            row = self._tasks.update(row, path=path, size=size)
+        return self._tasks.view(row)
+
+    def _task(self, user: str, identifier: str, number: int) -> Row:
+        return self._tasks.by_number(self.sessions.get(user, identifier), number)
+
+    # Log
+
+    async def log_page(self, user: str, identifier: str, after: int, limit: int) -> LogPage:
+        return LogPage(self._log.page(self.sessions.get(user, identifier)["id"], after, limit))
+
+    async def append_log(
+        self, user: str, identifier: str, text: str, source: Literal["callback", "server"]
+    ) -> LogLine:
+        session = self.sessions.get(user, identifier)
+        with self._ledger.transaction():
+            return self._log.add(session["id"], text, source)
+
+    # State
+
+    async def snapshot(
+        self, user: str, identifier: str | None
+    ) -> tuple[list[SessionView], list[TaskView]]:
+        if identifier is None:
+            sessions = self._ledger.all("sessions", user=user)
+        else:
+            row = self._ledger.one("session", user=user, identifier=identifier)
+            sessions = [row] if row else []
+        tasks: list[Row] = []
+        for session in sessions:
+            key = session["id"]
+            tasks += self._ledger.all("active_page", session=key, after=0, limit=MAX_ACTIVE)
+            tasks += self._ledger.all("newest_completed", session=key, limit=MAX_COMPLETED)
+        return (
+            [self._views.session(row) for row in sessions],
+            [self._tasks.view(row) for row in tasks],
+        )
+
+    async def views_of(
+        self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
+    ) -> tuple[list[SessionView], list[TaskView]]:
+        seen, views = [], []
+        for identifier in sorted(sessions):
+            with suppress(TaskNotFound):
+                seen.append(self._views.session(self.sessions.get(user, identifier)))
+        for identifier, number in sorted(tasks):
+            with suppress(TaskNotFound):
+                views.append(self._tasks.view(self._task(user, identifier, number)))
+        return seen, views
+
+    # Journal
+
+    async def deliver(self, user: str, identifier: str, epoch: int, parked: bool) -> None:
+        row = self.sessions.get(user, identifier)
+        self.sessions.check_epoch(row, epoch)
+        if parked:
+            with self._ledger.transaction():
+                self._journal.unpark(row)
+
+    async def events(
+        self, user: str, identifier: str, epoch: int, after: int, limit: int
+    ) -> list[Event]:
+        session = self.sessions.get(user, identifier)
+        self.sessions.check_epoch(session, epoch)
+        rows = self._journal.page(session["id"], after, limit)
+        if not rows:
+            return []
+        events = [event(row, identifier) for row in rows]
+        with self._ledger.transaction():
+            self._journal.mark_sent(rows)
+        lost = [
+            (told.task.path, row["keep"])
+            for row, told in zip(rows, events, strict=True)
+            if row["keep"] is not None and told.redelivered and told.task and told.task.path
+        ]
+        if lost:
+            await asyncio.to_thread(staging.restore, lost)
+        return events
+
+    async def acknowledge(
+        self, user: str, identifier: str, epoch: int, sequence: int, parked: str | None
+    ) -> None:
+        session = self.sessions.get(user, identifier)
+        self.sessions.check_epoch(session, epoch)
+        with self._ledger.transaction():
+            touched = self._journal.acknowledge(session["id"], sequence, parked)
+            self.sessions.changed(session)
+        for task in touched:
+            row = self._tasks.get(task)
+            if row and row["keep"] and not self._ledger.one("has_events", task=task):
+                self._scheduler.release(row)

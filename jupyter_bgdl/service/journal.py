@@ -1,0 +1,98 @@
+"""The journal: what a session's delegate has still to hear, in order.
+
+    added ─▶ deliverable ──events()──▶ in flight ──acknowledge──▶ deleted
+                  ▲                        │
+                  │   a new owner, or asked for again: redelivered
+                  └──unpark── parked ◀─────┘ its callback raised
+
+An event is written in the transaction of the change that it tells of (outbox, fault E7). All
+methods are called inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from jupyter_bgdl.model import Event, EventKind, TaskView
+from jupyter_bgdl.service.changes import Change, EventsAdded
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.views import Row
+
+MAX_TRACEBACK = 20_000
+"""Characters kept of a parked event's traceback."""
+
+
+class Journal:
+    def __init__(self, ledger: Ledger, emit: Callable[[Change], None]) -> None:
+        self._ledger = ledger
+        self._emit = emit
+
+    def append(
+        self, session: Row, kind: EventKind, task: Row | None = None, view: TaskView | None = None
+    ) -> int:
+        """Write an event; it can be handed out once the transaction is committed."""
+        given = self._ledger.one("next_sequence", session=session["id"])
+        assert given
+        sequence: int = given["last_sequence"]
+        self._ledger.run(
+            "add_event",
+            session=session["id"],
+            sequence=sequence,
+            kind=kind,
+            task=task and task["id"],
+            generation=task and task["generation"],
+            body=view and msgspec.json.encode(view),
+        )
+        self._tell(session)
+        return sequence
+
+    def retract_finish(self, session: int) -> None:
+        """There is unfinished work again, and nobody was told yet that there was none."""
+        self._ledger.run("retract_finish", session=session)
+
+    def page(self, session: int, after: int, limit: int) -> list[Row]:
+        """The next events that are neither acknowledged nor parked."""
+        return self._ledger.all("deliverable", session=session, after=after, limit=limit)
+
+    def mark_sent(self, rows: list[Row]) -> None:
+        for row in rows:
+            self._ledger.run("mark_sent", session=row["session"], sequence=row["sequence"])
+
+    def acknowledge(self, session: int, sequence: int, parked: str | None) -> set[int]:
+        """All events in flight up to ``sequence`` are dealt with; if ``parked`` is given, that
+        very one raised. Returns the tasks that they belonged to. Idempotent (fault E6)."""
+        if parked is not None:
+            self._ledger.run(
+                "park", session=session, sequence=sequence, text=parked[-MAX_TRACEBACK:]
+            )
+        rows = self._ledger.all("acknowledge", session=session, sequence=sequence)
+        return {row["task"] for row in rows if row["task"] is not None}
+
+    def unpark(self, session: Row) -> None:
+        """Parked events can be handed out again: their handler was registered anew."""
+        if self._ledger.run("unpark", session=session["id"]).rowcount:
+            self._tell(session)
+
+    def land(self, session: int) -> None:
+        """Another owner: what was on its way to the old one is not any more."""
+        self._ledger.run("land", session=session)
+
+    def _tell(self, session: Row) -> None:
+        change = EventsAdded(session["user"], session["identifier"])
+        self._ledger.on_commit(lambda: self._emit(change))
+
+
+def event(row: Row, identifier: str) -> Event:
+    """A row of the journal as it is handed out."""
+    view = None
+    if row["body"] is not None:
+        view = msgspec.json.decode(row["body"], type=TaskView)
+    return Event(
+        session=identifier,
+        sequence=row["sequence"],
+        kind=EventKind(row["kind"]),
+        task=view,
+        redelivered=row["deliveries"] > 0,
+    )

@@ -1,0 +1,247 @@
+"""What a report of the engine means for its task. Called inside a transaction."""
+
+from __future__ import annotations
+
+import http
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from jupyter_bgdl.engine.protocol import (
+    Checkpoint,
+    Extents,
+    Failed,
+    Headers,
+    Progress,
+    Published,
+    Ready,
+    Report,
+)
+from jupyter_bgdl.errors import DestinationExists
+from jupyter_bgdl.model import IfExists, Phase, ResponseView, WaitingFor
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.policy import Again, Give, History, Settings, judge
+from jupyter_bgdl.service.redaction import redacted
+from jupyter_bgdl.service.submission import folded
+from jupyter_bgdl.service.tasks import Tasks, part_of
+from jupyter_bgdl.service.units import extents_of, intent_for, intent_of
+from jupyter_bgdl.service.views import Live, Row, spec_of
+
+if TYPE_CHECKING:
+    from jupyter_bgdl.service.scheduler import Scheduler
+
+
+class Outcomes:
+    def __init__(
+        self,
+        ledger: Ledger,
+        tasks: Tasks,
+        live: Mapping[int, Live],
+        settings: Settings,
+        scheduler: Scheduler,
+    ) -> None:
+        self._ledger = ledger
+        self._tasks = tasks
+        self._live = live
+        self._settings = settings
+        self._scheduler = scheduler
+
+    def take(self, report: Report) -> None:
+        row = self._tasks.get(report.attempt.task)
+        is_current = row is not None and row["attempt"] == report.attempt.number
+        if isinstance(report, Ready | Published | Failed):
+            self._scheduler.let_go(report.attempt)
+        if row is None or not is_current:
+            return  # Of an older attempt, or of a task that was removed.
+        match report:
+            case Headers():
+                self._headers(row, report)
+            case Checkpoint():
+                self._extents(row, report.extents)
+            case Ready():
+                self._ready(row, report)
+            case Published():
+                self._published(row, report)
+            case Failed():
+                self._failed(row, report)
+            case Progress():
+                pass  # Stays in memory.
+
+    def _headers(self, row: Row, report: Headers) -> None:
+        """Written in every phase: the part has to be known even if it is only to be deleted."""
+        is_new = row["part_inode"] != report.part.inode or row["part_path"] != report.part.path
+        live = self._live.get(row["id"])
+        received = report.received
+        if not is_new or row["part_path"] is None:
+            received = max(received, row["received"])
+        elif live:
+            restarted = live
+            self._ledger.on_commit(lambda: _restart(restarted, report.received))
+        response = ResponseView(redacted(report.url), report.status_code, report.headers)
+        spec = spec_of(row)
+        named = spec.destination is not None and not spec.destination.endswith("/")
+        row = self._tasks.update(
+            row,
+            part_path=report.part.path,
+            part_device=report.part.device,
+            part_inode=report.part.inode,
+            extents=b"[]" if is_new else row["extents"],
+            validator=report.validator,
+            total=report.total,
+            received=received,
+            response=msgspec.json.encode(response),
+            name=row["name"] if named else report.name,
+        )
+        if row["phase"] == Phase.RUNNING and spec.destination is not None and not named:
+            self._claim(row, spec.destination + report.name)
+
+    def _claim(self, row: Row, path: str) -> None:
+        """The name in a folder is known now: nobody else may be writing there (fault D10), and
+        there is no use in fetching what could not be published."""
+        claim = folded(path)
+        other = self._ledger.one("writer_of", claim=claim)
+        if other and other["id"] != row["id"]:
+            why = f"Task {other['number']} of session {other['identifier']!r} writes to {path}."
+        elif spec_of(row).if_exists is IfExists.KEEP and Path(path).exists():
+            why = f"{path} exists already."
+        else:
+            self._tasks.update(row, claim=claim)
+            return
+        self._scheduler.stop(row)
+        self._tasks.complete(
+            row, code=DestinationExists.code, message=why, reason="file already exists"
+        )
+
+    def _extents(self, row: Row, extents: Extents) -> Row:
+        if part_of(row) is None or extents == extents_of(row):
+            return row
+        safe = sum(end - start for start, end in extents)
+        before = sum(end - start for start, end in extents_of(row))
+        moved = {"tries": 0, "status_tries": 0, "name_tries": 0} if safe > before else {}
+        return self._tasks.update(
+            row,
+            extents=msgspec.json.encode(extents),
+            received=max(safe, row["received"]),
+            **moved,
+        )
+
+    def _ready(self, row: Row, report: Ready) -> None:
+        """C: the intent is committed, then it is published."""
+        phase = row["phase"]
+        if phase == Phase.CANCELING:
+            self._scheduler.finish_cancel(row)
+        if phase not in (Phase.RUNNING, Phase.WAITING, Phase.SUSPENDED):
+            return
+        intent = intent_for(row, report.part, report.size, report.digest, report.name)
+        row = self._tasks.update(
+            row,
+            intent=msgspec.json.encode(intent),
+            part_path=report.part.path,
+            part_device=report.part.device,
+            part_inode=report.part.inode,
+            extents=msgspec.json.encode([(0, report.size)] if report.size else []),
+            received=report.size,
+            total=report.size,
+            verified=report.digest is not None,
+        )
+        if phase != Phase.RUNNING:
+            return  # Suspended meanwhile: it is published when it is resumed.
+        row = self._tasks.update(row, phase=Phase.FINISHING, attempt=row["attempt"] + 1)
+        self._scheduler.submit(self._scheduler.unit(row))
+
+    def _published(self, row: Row, report: Published) -> None:
+        """D. A cancel that came too late for the file comes too late (fault E9)."""
+        if row["phase"] not in (Phase.FINISHING, Phase.CANCELING):
+            return
+        intent = intent_of(row)
+        self._tasks.complete(
+            row,
+            path=report.path,
+            name=Path(report.path).name,
+            size=intent.size,
+            keep=intent.keep,
+            intent=None,
+            part_path=None,
+            part_device=None,
+            part_inode=None,
+            extents=b"[]",
+        )
+
+    def _failed(self, row: Row, report: Failed) -> None:
+        if report.extents is not None:
+            row = self._extents(row, report.extents)
+        phase = row["phase"]
+        if phase == Phase.CANCELING:
+            self._scheduler.finish_cancel(row)
+        elif phase in (Phase.RUNNING, Phase.FINISHING):
+            self._decide(row, report)
+        elif phase in (Phase.SUSPENDED, Phase.WAITING) and report.code == "part_lost":
+            self._tasks.drop_part(row)
+        elif row["error_code"] == DestinationExists.code:
+            # It was given up when its name became known; hardly anything had come.
+            self._scheduler.drop_part_file(row)
+            self._tasks.drop_part(row)
+
+    def _decide(self, row: Row, report: Failed) -> None:
+        live = self._live.get(row["id"])
+        received = max(row["received"], live.received if live else 0)
+        history = History(
+            method=spec_of(row).request.method,
+            received=received,
+            tries=row["tries"],
+            status_tries=row["status_tries"],
+            name_tries=row["name_tries"],
+            refetched=bool(row["refetched"]),
+        )
+        decision = judge(report, history, self._settings)
+        if isinstance(decision, Give):
+            self._give_up(row, report, decision)
+        else:
+            self._again(row, decision, received)
+
+    def _again(self, row: Row, decision: Again, received: int) -> None:
+        waiting_for, due = decision.waiting_for, None
+        if 0 < decision.delay < math.inf:
+            due = self._ledger.clock() + decision.delay
+        row = self._tasks.wait(
+            row,
+            waiting_for,
+            decision.reason if waiting_for is not WaitingFor.TURN else "Waits its turn",
+            due,
+            received=received,
+            tries=decision.tries,
+            status_tries=decision.status_tries,
+            name_tries=decision.name_tries,
+            refetched=decision.refetched,
+        )
+        if decision.from_zero:
+            self._scheduler.drop_part_file(row)
+            row = self._tasks.drop_part(row)
+        self._scheduler.after(row)
+
+    def _give_up(self, row: Row, report: Failed, decision: Give) -> None:
+        more = {}
+        if report.status_code is not None:
+            response = ResponseView(redacted(spec_of(row).request.url), report.status_code)
+            more["response"] = msgspec.json.encode(response)
+        message = decision.message
+        if report.code == "http_status" and report.status_code is not None:
+            message = f"The server answered {_status(report.status_code)}."
+        self._tasks.complete(
+            row, code=decision.code, message=message, reason=decision.reason, **more
+        )
+
+
+def _restart(live: Live, received: int) -> None:
+    live.received = received
+    live.meter.add(received)
+
+
+def _status(code: int) -> str:
+    try:
+        return f"{code} {http.HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)

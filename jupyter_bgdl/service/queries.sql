@@ -1,0 +1,162 @@
+-- All statements of the service, by name. The states and transitions are drawn in schema.sql.
+
+-- name: opened
+-- The ledger as a whole is one row; made at the first opening.
+INSERT INTO ledger (id, opened, clock, wall) VALUES (1, 1, 0.0, :wall)
+ON CONFLICT (id) DO UPDATE SET opened = opened + 1
+RETURNING *;
+
+-- name: save_clock
+UPDATE ledger SET clock = :clock, wall = :wall;
+
+-- name: session
+SELECT * FROM sessions WHERE user = :user AND identifier = :identifier;
+
+-- name: session_by_id
+SELECT * FROM sessions WHERE id = :id;
+
+-- name: sessions
+SELECT * FROM sessions WHERE user = :user ORDER BY id;
+
+-- name: owned_sessions
+SELECT * FROM sessions WHERE owner IS NOT NULL;
+
+-- name: add_session
+INSERT INTO sessions (user, identifier, options, created_at)
+VALUES (:user, :identifier, :options, :now)
+RETURNING *;
+
+-- name: give_number
+UPDATE sessions SET last_task = last_task + 1 WHERE id = :session RETURNING last_task;
+
+-- name: task
+SELECT * FROM tasks WHERE id = :id;
+
+-- name: task_by_number
+SELECT * FROM tasks WHERE session = :session AND number = :number;
+
+-- name: tasks_page
+SELECT * FROM tasks WHERE session = :session AND number > :after ORDER BY number LIMIT :limit;
+
+-- name: active_page
+SELECT * FROM tasks WHERE session = :session AND number > :after AND phase <> 'completed'
+ORDER BY number LIMIT :limit;
+
+-- name: completed_page
+SELECT * FROM tasks WHERE session = :session AND number > :after AND phase = 'completed'
+ORDER BY number LIMIT :limit;
+
+-- name: newest_completed
+SELECT * FROM tasks WHERE session = :session AND phase = 'completed'
+ORDER BY number DESC LIMIT :limit;
+
+-- name: matches
+-- The tasks of a session that some of these specs were submitted as before.
+SELECT * FROM tasks
+WHERE session = :session AND match IN (SELECT value FROM json_each(:matches));
+
+-- name: writer_of
+-- The active task that has this path (fault D10).
+SELECT tasks.*, sessions.identifier FROM tasks JOIN sessions ON sessions.id = tasks.session
+WHERE claim = :claim AND phase <> 'completed';
+
+-- name: add_task
+-- Born suspended, or straight into waiting for its turn.
+INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec, match,
+    host, name, folder, claim, created_at)
+VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec, :match,
+    :host, :name, :folder, :claim, :now)
+RETURNING *;
+
+-- name: reopen
+-- Transition I: a completed task lives again as a new generation. What a failed one had fetched
+-- is kept; a finished or cancelled one starts from nothing.
+UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :waiting_for,
+    reason = :reason, deadline = :deadline, remaining = :remaining, spec = :spec, claim = :claim,
+    folder = :folder, host = :host, name = :name, attempts = 0, tries = 0, status_tries = 0,
+    name_tries = 0,
+    refetched = 0, intent = NULL, path = NULL, size = NULL, keep = NULL, verified = 0,
+    error_code = NULL, error_message = NULL, response = NULL, completed_at = NULL
+WHERE id = :id AND phase = 'completed'
+RETURNING *;
+
+-- name: drop_part
+-- From zero: what was fetched is not used any more.
+UPDATE tasks SET part_path = NULL, part_device = NULL, part_inode = NULL, extents = X'5B5D',
+    validator = NULL, received = 0, total = NULL, intent = NULL
+WHERE id = :id;
+
+-- name: delete_task
+DELETE FROM tasks WHERE id = :id;
+
+-- name: unfinished
+-- What a start has to take up again; few columns, since there may be 100,000.
+SELECT id, session, number, host, phase, waiting_for, due, deadline FROM tasks
+WHERE phase NOT IN ('suspended', 'completed') ORDER BY session, number;
+
+-- name: recover_running
+-- Transition H at the start: no engine has them any more; their bytes are kept.
+UPDATE tasks SET phase = 'waiting', waiting_for = 'turn', reason = 'Waits its turn'
+WHERE phase = 'running';
+
+-- name: add_event
+INSERT INTO events (session, sequence, kind, task, generation, body)
+VALUES (:session, :sequence, :kind, :task, :generation, :body);
+
+-- name: next_sequence
+UPDATE sessions SET last_sequence = last_sequence + 1 WHERE id = :session RETURNING last_sequence;
+
+-- name: retract_finish
+-- There is work again, and nobody was told that there was none.
+DELETE FROM events WHERE session = :session AND kind = 'session_finished';
+
+-- name: deliverable
+SELECT events.*, tasks.spec, tasks.path AS task_path, tasks.keep
+FROM events LEFT JOIN tasks ON tasks.id = events.task
+WHERE events.session = :session AND sequence > :after AND parked IS NULL
+ORDER BY sequence LIMIT :limit;
+
+-- name: mark_sent
+UPDATE events SET deliveries = deliveries + 1, in_flight = 1
+WHERE session = :session AND sequence = :sequence;
+
+-- name: land
+-- A new owner: nothing is on its way any more.
+UPDATE events SET in_flight = 0 WHERE session = :session AND in_flight = 1;
+
+-- name: park
+UPDATE events SET parked = :text, in_flight = 0
+WHERE session = :session AND sequence = :sequence AND in_flight = 1;
+
+-- name: unpark
+UPDATE events SET parked = NULL WHERE session = :session AND parked IS NOT NULL;
+
+-- name: acknowledge
+DELETE FROM events
+WHERE session = :session AND sequence <= :sequence AND in_flight = 1 AND parked IS NULL
+RETURNING task;
+
+-- name: unclaimed_keeps
+-- Staged files whose events were all dealt with: their hard links can go.
+SELECT * FROM tasks WHERE keep IS NOT NULL AND phase = 'completed'
+    AND NOT EXISTS (SELECT 1 FROM events WHERE task = tasks.id);
+
+-- name: has_events
+SELECT 1 FROM events WHERE task = :task LIMIT 1;
+
+-- name: forget_keep
+UPDATE tasks SET keep = NULL WHERE id = :id;
+
+-- name: add_line
+INSERT INTO session_log (session, number, time, source, text)
+VALUES (:session, :number, :time, :source, :text);
+
+-- name: next_line
+UPDATE sessions SET last_line = last_line + 1 WHERE id = :session RETURNING last_line;
+
+-- name: trim_log
+DELETE FROM session_log WHERE session = :session AND number <= :number;
+
+-- name: log_page
+SELECT number, time, source, text FROM session_log
+WHERE session = :session AND number > :after ORDER BY number LIMIT :limit;

@@ -1,0 +1,28 @@
+"""URLs as they may be shown: no userinfo, no query values, no fragment (faults T12, T14)."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+
+def redacted(url: str) -> str:
+    """``https://host/path?token=…``; an address that cannot be parsed is shown as ``?``."""
+    try:
+        parts = urlsplit(url)
+        netloc = authority(url)
+    except ValueError:
+        return "?"
+    query = "&".join(
+        f"{name}=…" if mark else "…"
+        for name, mark, _ in (pair.partition("=") for pair in parts.query.split("&") if pair)
+    )
+    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def authority(url: str) -> str:
+    """``host[:port]`` without userinfo. Raises ValueError for a port that is none."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{host}:{parts.port}" if parts.port is not None else host

@@ -1,0 +1,419 @@
+"""Decides what may run now, hands it to the engine, and writes down what comes of it.
+
+    turns ──take──▶ begin ──commit──▶ engine.submit
+    engine ──report──▶ inbox ──drain──▶ one transaction for all reports of a moment
+
+Only what is committed is handed to the engine, and only what is in the ledger is true: a crash at
+any point finds either the old row or the new one. Progress alone stays in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from jupyter_bgdl.engine.protocol import (
+    Attempt,
+    Engine,
+    Failed,
+    Progress,
+    Published,
+    Ready,
+    Report,
+    Unit,
+)
+from jupyter_bgdl.errors import Cancelled, TransferTimeout
+from jupyter_bgdl.model import Phase, WaitingFor
+from jupyter_bgdl.service import staging
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.outcome import Outcomes
+from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.rates import Meter
+from jupyter_bgdl.service.sessions import Sessions
+from jupyter_bgdl.service.tasks import TURN, Tasks, part_of, staged_in
+from jupyter_bgdl.service.turns import Timers, Turns
+from jupyter_bgdl.service.units import fetch_of, publish_of
+from jupyter_bgdl.service.views import Live, Row
+
+log = logging.getLogger(__name__)
+
+_LEDGER_RETRY = 2.0
+"""Seconds until reports that could not be committed are tried again (fault P9)."""
+
+
+class Scheduler:
+    """Lives in the service thread; :meth:`report` alone may be called from any."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        engine: Engine,
+        sessions: Sessions,
+        tasks: Tasks,
+        live: dict[int, Live],
+        settings: Settings,
+        blocking: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._ledger = ledger
+        self._engine = engine
+        self._sessions = sessions
+        self._tasks = tasks
+        self._live = live
+        self._settings = settings
+        self._blocking = blocking
+        self._outcomes = Outcomes(ledger, tasks, live, settings, self)
+        self._turns = Turns()
+        self._due = Timers()
+        self._deadlines = Timers()
+        self._inbox: list[Report] = []
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._is_closing = False
+
+    @property
+    def moving(self) -> int:
+        """Thread-safe: the list is made in one step."""
+        return sum(live.fetching for live in list(self._live.values()))
+
+    # Start and end
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take up what an earlier server left, and start the engine."""
+        self._loop = loop
+        with self._ledger.transaction():
+            self._ledger.run("recover_running")
+            for row in self._ledger.all("unfinished"):
+                self.watch(row)
+                if row["phase"] == Phase.CANCELING:
+                    task = self._tasks.get(row["id"])
+                    assert task
+                    self.finish_cancel(task)
+                elif row["phase"] == Phase.FINISHING:
+                    task = self._tasks.get(row["id"])
+                    assert task
+                    self._tasks.wait(task, WaitingFor.TURN, TURN, None)
+                    self.queue(row)
+        self._engine.start(self.report)
+        for row in self._ledger.all("unclaimed_keeps"):
+            self.release(row)
+        self.pump()
+
+    def close(self, timeout: float) -> None:
+        """The engine checkpoints and ends; its last reports are committed."""
+        self._is_closing = True
+        if self._alarm:
+            self._alarm.cancel()
+        self._engine.close(timeout)
+        self.drain()
+
+    def watch(self, row: Row) -> None:
+        """Remember when a task that is not completed has to be looked at again."""
+        if row["deadline"] is not None:
+            self._deadlines.add(row["deadline"], row["id"])
+        if row["due"] is not None:
+            self._due.add(row["due"], row["id"])
+        elif row["phase"] == Phase.WAITING and row["waiting_for"] == WaitingFor.TURN:
+            self.queue(row)
+
+    def queue(self, row: Row) -> None:
+        self._turns.add(row["session"], row["host"], row["number"], row["id"])
+
+    def after(self, row: Row) -> None:
+        """:meth:`watch`, once the transaction is committed."""
+        self._ledger.on_commit(lambda: self.watch(row))
+
+    # What the engine says
+
+    def report(self, reports: list[Report]) -> None:
+        """Thread-safe; returns at once."""
+        with self._lock:
+            is_first = not self._inbox
+            self._inbox.extend(reports)
+        if is_first and self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.drain)
+
+    def drain(self) -> None:
+        with self._lock:
+            reports, self._inbox = self._inbox, []
+        lasting = []
+        for report in reports:
+            if isinstance(report, Progress):
+                self._progress(report)
+            else:
+                lasting.append(report)
+        if not lasting:
+            return
+        try:
+            with self._ledger.transaction():
+                for report in lasting:
+                    self._guarded(report)
+        except sqlite3.Error:
+            log.exception("The ledger takes nothing; %d reports wait.", len(lasting))
+            with self._lock:
+                self._inbox[:0] = lasting
+            if self._loop and not self._is_closing:
+                self._loop.call_later(_LEDGER_RETRY, self.drain)
+            return
+        self.pump()
+
+    def _guarded(self, report: Report) -> None:
+        """One task's trouble is not the others' (fault P13)."""
+        try:
+            with self._ledger.savepoint():
+                self._outcomes.take(report)
+        except sqlite3.OperationalError:
+            raise
+        except Exception:
+            log.exception("A report of task %d could not be handled.", report.attempt.task)
+            row = self._tasks.get(report.attempt.task)
+            if row and row["phase"] != Phase.COMPLETED:
+                self.stop(row)
+                self._tasks.complete(
+                    row,
+                    code="transfer_error",
+                    reason="internal error",
+                )
+            if isinstance(report, Ready | Published | Failed):
+                self.let_go(report.attempt)
+
+    def _progress(self, report: Progress) -> None:
+        live = self._live.get(report.attempt.task)
+        if live is None or live.attempt != report.attempt:
+            return
+        live.meter.add(report.received)
+        live.received = max(live.received, report.received)
+        self._tasks.moved(live.session, live.number)
+
+    def let_go(self, attempt: Attempt) -> None:
+        """The engine has ended this attempt; true once the transaction is committed."""
+
+        def forget() -> None:
+            live = self._live.get(attempt.task)
+            if live and live.attempt == attempt:
+                del self._live[attempt.task]
+                row = self._tasks.get(attempt.task)
+                if row and row["phase"] == Phase.WAITING and row["due"] is None:
+                    self.watch(row)
+
+        self._ledger.on_commit(forget)
+
+    # What the engine is told
+
+    def pump(self) -> None:
+        """Fill the free places, and set the alarm for what happens next by itself."""
+        if self._is_closing or not self._ledger.is_open:
+            return
+        try:
+            self._ring()
+            self._fill()
+        except sqlite3.Error:
+            log.exception("The ledger takes nothing; nothing new is started.")
+            if self._loop:
+                self._alarm = self._loop.call_later(_LEDGER_RETRY, self.pump)
+            return
+        self._set_alarm()
+
+    def _fill(self) -> None:
+        picked: list[tuple[int, str, int]] = []
+        active = Counter((live.session, live.host) for live in self._live.values())
+        free = min(self._settings.max_active_tasks - len(self._live), self._engine.capacity())
+        limits: dict[int, int] = {}
+
+        def limit(session: int) -> int:
+            if session not in limits:
+                options = self._sessions.options(self._sessions.by_id(session))
+                limits[session] = options.maximum_connections_per_host
+            return limits[session]
+
+        taken: set[int] = set()
+        while len(picked) < free and (choice := self._turns.take(active, limit)):
+            session, host, task = choice
+            row = self._tasks.get(task)
+            if row is None or task in self._live or task in taken or not _is_ready(row):
+                continue
+            taken.add(task)
+            active[session, host] += 1
+            picked.append(choice)
+        if not picked:
+            return
+        try:
+            with self._ledger.transaction():
+                units = [unit for _, _, task in picked for unit in self._begin(task)]
+                self._ledger.on_commit(lambda: self._engine.submit(units))
+        except sqlite3.Error:
+            for _, _, task in picked:
+                row = self._tasks.get(task)
+                if row:
+                    self.queue(row)
+            raise
+
+    def _begin(self, task: int) -> Iterator[Unit]:
+        """B; straight on to C if the bytes are all there."""
+        row = self._tasks.get(task)
+        assert row
+        publishes = row["intent"] is not None
+        row = self._tasks.update(
+            row,
+            phase=Phase.FINISHING if publishes else Phase.RUNNING,
+            waiting_for=None,
+            due=None,
+            reason="",
+            attempt=row["attempt"] + 1,
+            attempts=row["attempts"] + (not publishes),
+        )
+        yield self.unit(row)
+
+    def unit(self, row: Row) -> Unit:
+        """What the engine is to do for a task in phase running or finishing; it is *live* from
+        the commit on."""
+        attempt = Attempt(row["id"], row["attempt"])
+        publishes = row["phase"] == Phase.FINISHING
+        old = self._live.get(row["id"])
+        received = max(row["received"], old.received if old else 0)
+        live = Live(
+            attempt=attempt,
+            session=row["session"],
+            host=row["host"],
+            number=row["number"],
+            received=received,
+            meter=Meter(received),
+            fetching=not publishes,
+        )
+        self._ledger.on_commit(lambda: self._live.__setitem__(row["id"], live))
+        if publishes:
+            return publish_of(row, attempt)
+        session = self._sessions.by_id(row["session"])
+        return fetch_of(row, attempt, self._sessions.options(session))
+
+    def submit(self, unit: Unit) -> None:
+        """After the commit."""
+        self._ledger.on_commit(lambda: self._engine.submit([unit]))
+
+    def stop(self, row: Row) -> bool:
+        """After the commit, have the engine let go of it; False: the engine does not have it."""
+        live = self._live.get(row["id"])
+        if live is None:
+            return False
+        self._ledger.on_commit(lambda: self._engine.stop([live.attempt]))
+        return True
+
+    # What a person, or the clock, wants. All inside a transaction.
+
+    def cancel(self, row: Row) -> Row:
+        if row["phase"] in (Phase.COMPLETED, Phase.CANCELING):
+            return row
+        if self.stop(row):
+            return self._tasks.update(
+                row,
+                phase=Phase.CANCELING,
+                waiting_for=None,
+                due=None,
+                remaining=None,
+                deadline=row["deadline"] or self._ledger.clock() + (row["remaining"] or 0),
+                reason="",
+            )
+        return self.finish_cancel(row)
+
+    def finish_cancel(self, row: Row) -> Row:
+        """G: nobody writes to the part any more; it goes."""
+        self.drop_part_file(row)
+        row = self._tasks.drop_part(row)
+        return self._tasks.complete(row, code=Cancelled.code, message="Cancelled.")
+
+    def suspend(self, row: Row) -> Row:
+        if row["phase"] not in (Phase.WAITING, Phase.RUNNING):
+            return row  # What is being published cannot be held any more.
+        live = self._live.get(row["id"])
+        self.stop(row)
+        return self._tasks.suspend(row, live.received if live else 0)
+
+    def resume(self, row: Row) -> Row:
+        if row["phase"] != Phase.SUSPENDED:
+            return row
+        row = self._tasks.resume(row)
+        self.after(row)
+        return row
+
+    def wake(self, row: Row) -> Row:
+        """Do not wait any longer: for a retry, for the disk, for credentials."""
+        if row["phase"] != Phase.WAITING or row["waiting_for"] == WaitingFor.TURN:
+            return row
+        row = self._tasks.wait(row, WaitingFor.TURN, TURN, None)
+        self.after(row)
+        return row
+
+    def drop_part_file(self, row: Row) -> None:
+        """After the commit, delete the part of a task that the engine does not have."""
+        part, folder = part_of(row), staged_in(row)
+        if part:
+            self._ledger.on_commit(lambda: self._blocking(lambda: staging.drop(part, folder)))
+
+    def release(self, row: Row) -> None:
+        """Delete a staged file whose events were all dealt with, then forget its link."""
+        keep, task = row["keep"], row["id"]
+
+        def clear() -> None:
+            staging.clear(keep)
+            if self._loop and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(forget)
+
+        def forget() -> None:
+            if self._ledger.is_open:
+                with self._ledger.transaction():
+                    self._ledger.run("forget_keep", id=task)
+
+        self._blocking(clear)
+
+    # Time
+
+    def _ring(self) -> None:
+        now = self._ledger.clock()
+        due, late = self._due.over(now), self._deadlines.over(now)
+        if not due and not late:
+            return
+        try:
+            with self._ledger.transaction():
+                for task in due:
+                    row = self._tasks.get(task)
+                    if row and row["due"] is not None and row["due"] <= now:
+                        self.wake(row)
+                for task in late:
+                    row = self._tasks.get(task)
+                    if row and row["deadline"] is not None and row["deadline"] <= now:
+                        self._expire(row)
+        except sqlite3.Error:
+            for task in due:
+                self._due.add(now, task)
+            for task in late:
+                self._deadlines.add(now, task)
+            raise
+
+    def _expire(self, row: Row) -> None:
+        if row["phase"] in (Phase.FINISHING, Phase.CANCELING):
+            return  # All bytes are there, or nobody waits for them.
+        self.stop(row)
+        self._tasks.complete(
+            row,
+            code=TransferTimeout.code,
+            message="The transfer did not finish within timeout_for_resource.",
+            reason="took too long",
+        )
+
+    def _set_alarm(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+        moments = [m for m in (self._due.next, self._deadlines.next) if m is not None]
+        if moments and self._loop:
+            # In steps: a loop takes no delay of years.
+            delay = min(max(0.0, min(moments) - self._ledger.clock()), 3600.0)
+            self._alarm = self._loop.call_later(delay, self.pump)
+
+
+def _is_ready(row: Row) -> bool:
+    return bool(row["phase"] == Phase.WAITING and row["waiting_for"] == WaitingFor.TURN)

@@ -1,0 +1,276 @@
+-- The ledger, version 1. What an invariant can be enforced by, it is enforced by here.
+--
+--   suspended ─A▶ waiting ─B▶ running ─C▶ finishing ─D▶ completed
+--       ▲            ▲ │         │ │                        ▲  │
+--       └─────E──────┴─┴────E────┘ └─F▶ canceling ────G─────┘  │
+--                    ▲     (H: running ─▶ waiting)             │
+--                    └────────────────── I ────────────────────┘
+--
+--   A resume            B its turn came: the engine has it    C all bytes are on disk, intent saved
+--   D published, or failed for good (also from waiting and running)
+--   E suspend           F cancel while the engine has it      G the engine let go (or D won the race)
+--   H a transient fault, or the engine is gone                I a new generation: retried, reopened
+
+CREATE TABLE ledger (
+    -- One row: what is true of the ledger as a whole.
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    -- How often it was opened; the upper bits of every revision, so that they grow across starts.
+    opened INTEGER NOT NULL,
+    -- Seconds that were counted: monotonic while a server runs, the wall clock's gap (never
+    -- negative) while none does. ``due`` and ``deadline`` are points on this clock.
+    clock REAL NOT NULL,
+    -- Wall clock when ``clock`` was saved.
+    wall REAL NOT NULL
+) STRICT;
+
+CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY,
+    user TEXT NOT NULL,
+    identifier TEXT NOT NULL CHECK (length(identifier) BETWEEN 1 AND 255),
+    -- JSON: the options that were ever passed explicitly.
+    options BLOB NOT NULL,
+    -- The fencing token. Grows whenever the session gets another owner.
+    epoch INTEGER NOT NULL DEFAULT 0,
+    -- JSON of the owner's KernelIdentity; NULL: nobody owns it.
+    owner BLOB,
+    -- The incarnation that ``epoch`` was given to. It survives the end of the lease, so that a
+    -- kernel that was only believed dead comes back under its old epoch.
+    incarnation TEXT,
+    -- Highest numbers given out; never given again.
+    last_sequence INTEGER NOT NULL DEFAULT 0,
+    last_task INTEGER NOT NULL DEFAULT 0,
+    last_line INTEGER NOT NULL DEFAULT 0,
+    -- Sums over the session's tasks and events, kept by the triggers below.
+    suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended >= 0),
+    waiting INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),
+    running INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
+    done INTEGER NOT NULL DEFAULT 0 CHECK (done >= 0),
+    failed INTEGER NOT NULL DEFAULT 0 CHECK (failed >= 0),
+    cancelled INTEGER NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
+    received INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0,
+    sizeless INTEGER NOT NULL DEFAULT 0 CHECK (sizeless >= 0),
+    undelivered INTEGER NOT NULL DEFAULT 0 CHECK (undelivered >= 0),
+    parked INTEGER NOT NULL DEFAULT 0 CHECK (parked >= 0),
+    created_at REAL NOT NULL,
+    UNIQUE (user, identifier)
+) STRICT;
+
+CREATE TABLE tasks (
+    -- The engine's name of it (Attempt.task). Never reused.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    -- The user's name of it, unique in its session.
+    number INTEGER NOT NULL CHECK (number > 0),
+    -- 1, and one more each time that it is opened again.
+    generation INTEGER NOT NULL DEFAULT 1 CHECK (generation > 0),
+    -- suspended: born so or paused; exempt from timeouts. Its bytes stay.
+    -- waiting:   something has to happen first, see waiting_for.
+    -- running:   the engine has it, under ``attempt``.
+    -- finishing: all bytes are on disk and ``intent`` says what is being published.
+    -- canceling: cancelled, but the engine has not let go yet.
+    -- completed: done (no error), failed or cancelled; its terminal event was written with it.
+    phase TEXT NOT NULL CHECK (phase IN
+        ('suspended', 'waiting', 'running', 'finishing', 'canceling', 'completed')),
+    waiting_for TEXT CHECK (waiting_for IN ('earliest_begin_date', 'conditions', 'network',
+        'retry', 'disk_space', 'credentials', 'turn')),
+    -- When it stops waiting, on the ledger's clock; NULL: not by itself.
+    due REAL,
+    -- A few words for a person.
+    reason TEXT NOT NULL DEFAULT '',
+    -- When timeout_for_resource is over, on the ledger's clock; NULL while suspended or completed.
+    deadline REAL,
+    -- What is left of timeout_for_resource while suspended, in seconds.
+    remaining REAL,
+
+    -- JSON of the TaskSpec. Holds the secrets: headers, userinfo, signed queries.
+    spec BLOB NOT NULL,
+    -- Finds the task when it is submitted again: digest of method, URL and destination, or of key.
+    match TEXT NOT NULL,
+    host TEXT NOT NULL,
+    name TEXT NOT NULL,
+    -- Where its part is made.
+    folder TEXT NOT NULL,
+    -- The path that it will have, casefolded and NFC: no two active tasks may share it (fault D10).
+    -- NULL until the name is known.
+    claim TEXT,
+
+    -- Number of the newest unit that the engine was given; reports of older ones are ignored.
+    attempt INTEGER NOT NULL DEFAULT 0,
+    -- Fetches of this generation.
+    attempts INTEGER NOT NULL DEFAULT 0,
+    -- Consecutive failures without a new byte: of any kind, by status code, by name resolution.
+    tries INTEGER NOT NULL DEFAULT 0,
+    status_tries INTEGER NOT NULL DEFAULT 0,
+    name_tries INTEGER NOT NULL DEFAULT 0,
+    -- Whether it was fetched again because of a wrong checksum.
+    refetched INTEGER NOT NULL DEFAULT 0,
+
+    part_path TEXT,
+    part_device INTEGER,
+    part_inode INTEGER,
+    -- JSON: byte ranges of the part that survived an fdatasync.
+    extents BLOB NOT NULL DEFAULT X'5B5D',
+    validator TEXT,
+    received INTEGER NOT NULL DEFAULT 0 CHECK (received >= 0),
+    total INTEGER CHECK (total >= 0),
+    -- JSON of the ResponseView.
+    response BLOB,
+
+    -- JSON of the Intent: committed before the file gets its name, so that after a crash a target
+    -- with that inode is known to be ours.
+    intent BLOB,
+    -- The published file, and the size by which a changed one is told.
+    path TEXT,
+    size INTEGER,
+    -- Second hard link of a staged file; NULL once it was acknowledged and is deleted.
+    keep TEXT,
+    verified INTEGER NOT NULL DEFAULT 0,
+    error_code TEXT,
+    error_message TEXT,
+    created_at REAL NOT NULL,
+    completed_at REAL,
+
+    condition TEXT NOT NULL GENERATED ALWAYS AS (CASE
+        WHEN phase IN ('suspended', 'waiting') THEN phase
+        WHEN phase <> 'completed' THEN 'running'
+        WHEN error_code IS NULL THEN 'done'
+        WHEN error_code = 'cancelled' THEN 'cancelled'
+        ELSE 'failed' END) VIRTUAL,
+
+    UNIQUE (session, number),
+    UNIQUE (session, match),
+    CHECK ((phase = 'waiting') = (waiting_for IS NOT NULL)),
+    CHECK (due IS NULL OR phase = 'waiting'),
+    CHECK ((phase = 'completed') = (completed_at IS NOT NULL)),
+    CHECK (error_code IS NULL OR phase = 'completed'),
+    CHECK ((error_code IS NULL) = (error_message IS NULL)),
+    CHECK (phase <> 'finishing' OR intent IS NOT NULL),
+    CHECK ((phase = 'suspended') = (remaining IS NOT NULL)),
+    CHECK ((deadline IS NULL) = (phase IN ('suspended', 'completed'))),
+    CHECK ((part_path IS NULL) = (part_inode IS NULL)),
+    CHECK ((part_path IS NULL) = (part_device IS NULL)),
+    CHECK (phase <> 'completed' OR error_code IS NOT NULL OR path IS NOT NULL)
+) STRICT;
+
+CREATE UNIQUE INDEX tasks_one_writer ON tasks (claim)
+    WHERE claim IS NOT NULL AND phase <> 'completed';
+CREATE INDEX tasks_active ON tasks (session, number) WHERE phase <> 'completed';
+CREATE INDEX tasks_completed ON tasks (session, number) WHERE phase = 'completed';
+CREATE INDEX tasks_kept ON tasks (id) WHERE keep IS NOT NULL;
+
+CREATE TABLE events (
+    -- The journal: what delegates have still to hear. Acknowledged rows are deleted.
+    session INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    sequence INTEGER NOT NULL CHECK (sequence > 0),
+    kind TEXT NOT NULL CHECK (kind IN ('finished_downloading', 'completed', 'session_finished')),
+    task INTEGER REFERENCES tasks (id) ON DELETE CASCADE,
+    generation INTEGER,
+    -- JSON of the TaskView as it was.
+    body BLOB,
+    -- How often it was handed out.
+    deliveries INTEGER NOT NULL DEFAULT 0,
+    -- Handed out since it last became deliverable: only such an event can be acknowledged, so a
+    -- cumulative acknowledgement never swallows one that was parked and came back meanwhile.
+    in_flight INTEGER NOT NULL DEFAULT 0 CHECK (in_flight IN (0, 1)),
+    -- The traceback of the callback that raised.
+    parked TEXT,
+    PRIMARY KEY (session, sequence),
+    CHECK ((kind = 'session_finished') = (task IS NULL)),
+    CHECK ((task IS NULL) = (generation IS NULL)),
+    CHECK ((task IS NULL) = (body IS NULL))
+) STRICT, WITHOUT ROWID;
+
+-- Exactly one event of a kind for a task's generation; tasks_reopen below keeps it so after the
+-- acknowledgement has deleted the row.
+CREATE UNIQUE INDEX events_once ON events (task, generation, kind) WHERE task IS NOT NULL;
+CREATE UNIQUE INDEX events_one_finish ON events (session) WHERE kind = 'session_finished';
+CREATE INDEX events_deliverable ON events (session, sequence) WHERE parked IS NULL;
+
+CREATE TABLE session_log (
+    session INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    time REAL NOT NULL,
+    source TEXT NOT NULL CHECK (source IN ('callback', 'server')),
+    text TEXT NOT NULL,
+    PRIMARY KEY (session, number)
+) STRICT, WITHOUT ROWID;
+
+-- What is completed stays so, unless it is opened as a new generation (I).
+CREATE TRIGGER tasks_reopen BEFORE UPDATE OF phase ON tasks
+WHEN OLD.phase = 'completed' AND NOT (
+    (NEW.phase IN ('waiting', 'suspended') AND NEW.generation = OLD.generation + 1))
+BEGIN
+    SELECT RAISE(ABORT, 'a completed task can only be opened as a new generation');
+END;
+
+-- A terminal event is written after the transition that it tells of, in the same transaction.
+CREATE TRIGGER events_terminal BEFORE INSERT ON events
+WHEN NEW.kind = 'completed' AND NOT EXISTS (
+    SELECT 1 FROM tasks
+    WHERE id = NEW.task AND phase = 'completed' AND generation = NEW.generation)
+BEGIN
+    SELECT RAISE(ABORT, 'a terminal event of a task that is not completed');
+END;
+
+CREATE TRIGGER tasks_added AFTER INSERT ON tasks BEGIN
+    UPDATE sessions SET
+        suspended = suspended + (NEW.condition = 'suspended'),
+        waiting = waiting + (NEW.condition = 'waiting'),
+        running = running + (NEW.condition = 'running'),
+        done = done + (NEW.condition = 'done'),
+        failed = failed + (NEW.condition = 'failed'),
+        cancelled = cancelled + (NEW.condition = 'cancelled'),
+        received = received + NEW.received,
+        total = total + coalesce(NEW.total, 0),
+        sizeless = sizeless + (NEW.total IS NULL)
+    WHERE id = NEW.session;
+END;
+
+CREATE TRIGGER tasks_changed AFTER UPDATE OF phase, error_code, received, total ON tasks BEGIN
+    UPDATE sessions SET
+        suspended = suspended + (NEW.condition = 'suspended') - (OLD.condition = 'suspended'),
+        waiting = waiting + (NEW.condition = 'waiting') - (OLD.condition = 'waiting'),
+        running = running + (NEW.condition = 'running') - (OLD.condition = 'running'),
+        done = done + (NEW.condition = 'done') - (OLD.condition = 'done'),
+        failed = failed + (NEW.condition = 'failed') - (OLD.condition = 'failed'),
+        cancelled = cancelled + (NEW.condition = 'cancelled') - (OLD.condition = 'cancelled'),
+        received = received + NEW.received - OLD.received,
+        total = total + coalesce(NEW.total, 0) - coalesce(OLD.total, 0),
+        sizeless = sizeless + (NEW.total IS NULL) - (OLD.total IS NULL)
+    WHERE id = NEW.session;
+END;
+
+CREATE TRIGGER tasks_removed AFTER DELETE ON tasks BEGIN
+    UPDATE sessions SET
+        suspended = suspended - (OLD.condition = 'suspended'),
+        waiting = waiting - (OLD.condition = 'waiting'),
+        running = running - (OLD.condition = 'running'),
+        done = done - (OLD.condition = 'done'),
+        failed = failed - (OLD.condition = 'failed'),
+        cancelled = cancelled - (OLD.condition = 'cancelled'),
+        received = received - OLD.received,
+        total = total - coalesce(OLD.total, 0),
+        sizeless = sizeless - (OLD.total IS NULL)
+    WHERE id = OLD.session;
+END;
+
+CREATE TRIGGER events_added AFTER INSERT ON events BEGIN
+    UPDATE sessions SET undelivered = undelivered + 1 WHERE id = NEW.session;
+END;
+
+CREATE TRIGGER events_parked AFTER UPDATE OF parked ON events
+WHEN (OLD.parked IS NULL) <> (NEW.parked IS NULL)
+BEGIN
+    UPDATE sessions SET
+        undelivered = undelivered + (NEW.parked IS NULL) - (OLD.parked IS NULL),
+        parked = parked + (NEW.parked IS NOT NULL) - (OLD.parked IS NOT NULL)
+    WHERE id = NEW.session;
+END;
+
+CREATE TRIGGER events_removed AFTER DELETE ON events BEGIN
+    UPDATE sessions SET
+        undelivered = undelivered - (OLD.parked IS NULL),
+        parked = parked - (OLD.parked IS NOT NULL)
+    WHERE id = OLD.session;
+END;

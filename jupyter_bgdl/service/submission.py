@@ -1,0 +1,146 @@
+"""What a submitted spec must be like before anything is written: pure checks.
+
+Whatever is refused here or in ``destinations.py`` leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os.path
+import string
+import unicodedata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_bgdl.engine.names import suggested_name
+from jupyter_bgdl.errors import DestinationNotAllowed, InvalidRequest
+from jupyter_bgdl.model import SessionOptions, TaskSpec
+from jupyter_bgdl.service.headers import check_headers, is_token
+from jupyter_bgdl.service.redaction import authority
+
+DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "blake2b": 128}
+"""Hexadecimal digits of each algorithm."""
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """A spec that was found to be well-formed, and what follows from it."""
+
+    spec: TaskSpec
+    """Its paths normalised; a destination that is a folder ends with a slash."""
+    host: str
+    name: str
+    """Final, or provisional."""
+
+    @property
+    def match(self) -> str:
+        """Finds the task when it is submitted again. A digest: the URL may hold secrets."""
+        spec = self.spec
+        if spec.key is not None:
+            parts = ["key", spec.key]
+        else:
+            parts = ["url", spec.request.method, spec.request.url, spec.destination or ""]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+    @property
+    def claim(self) -> str | None:
+        """The path that nobody else may write to; None: not known before the response."""
+        path = self.spec.destination
+        return None if path is None or path.endswith("/") else folded(path)
+
+
+def folded(path: str) -> str:
+    """Two paths with the same result may be one file on some file system (fault D10)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
+    """Raises :class:`InvalidRequest`, or :class:`DestinationNotAllowed` for a path that cannot
+    be; messages never hold the URL."""
+    host = _check_url(spec.request.url)
+    if not is_token(spec.request.method) or not spec.request.method.isupper():
+        raise InvalidRequest("The method is not valid.")
+    check_headers(spec.request.headers)
+    checksum = _checksum(spec.checksum)
+    if spec.key is not None and not spec.key:
+        raise InvalidRequest("A key must not be empty.")
+    destination = staging = None
+    if spec.destination is not None:
+        destination = _absolute(spec.destination, "The destination")
+        if spec.destination.endswith(("/", "/.")):
+            destination = destination.rstrip("/") + "/"
+    else:
+        given = spec.staging or options.staging_directory
+        if given is None:
+            raise InvalidRequest("A download without a destination needs a staging folder.")
+        staging = _absolute(given, "The staging folder")
+    spec = msgspec.structs.replace(
+        spec, checksum=checksum, destination=destination, staging=staging
+    )
+    return Wanted(spec=spec, host=host, name=_name(spec))
+
+
+def as_folder(wanted: Wanted) -> Wanted:
+    """The destination turned out to be an existing folder: in there, then."""
+    spec = msgspec.structs.replace(wanted.spec, destination=f"{wanted.spec.destination}/")
+    return Wanted(spec=spec, host=wanted.host, name=_name(spec))
+
+
+def _name(spec: TaskSpec) -> str:
+    if spec.destination is None or spec.destination.endswith("/"):
+        return suggested_name(spec.request.url)
+    return Path(spec.destination).name
+
+
+def _check_url(url: str) -> str:
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise InvalidRequest("The URL holds a space, a line break or a control character.")
+    if "\\" in url:
+        raise InvalidRequest("The URL holds a backslash.")
+    try:
+        parts = urlsplit(url)
+        host = authority(url)
+    except ValueError as e:
+        raise InvalidRequest("The URL cannot be parsed.") from e
+    if parts.scheme not in ("http", "https"):
+        given = f"this one has the scheme {parts.scheme!r}" if parts.scheme else "this has none"
+        raise InvalidRequest(f"Only http and https URLs can be fetched; {given}.")
+    name = parts.hostname
+    if not name or "%" in name or any(c in name for c in "<>^`{|}\"'"):
+        raise InvalidRequest("The URL has no host, or one that cannot be.")
+    return host
+
+
+def _checksum(given: str | None) -> str | None:
+    if given is None:
+        return None
+    algorithm, colon, digest = given.partition(":")
+    algorithm, digest = algorithm.strip().lower(), digest.strip().lower()
+    if not colon or algorithm not in DIGITS:
+        raise InvalidRequest(
+            f"A checksum is algorithm:hex, the algorithm one of {', '.join(DIGITS)}."
+        )
+    if len(digest) != DIGITS[algorithm]:
+        raise InvalidRequest(
+            f"A {algorithm} checksum has {DIGITS[algorithm]} hexadecimal digits, "
+            f"this one {len(digest)}."
+        )
+    if not set(digest) <= set(string.hexdigits):
+        raise InvalidRequest(f"The {algorithm} checksum is not hexadecimal.")
+    return f"{algorithm}:{digest}"
+
+
+def _absolute(path: str, what: str) -> str:
+    if "\0" in path:
+        raise InvalidRequest(f"{what} holds a NUL character.")
+    if not path.startswith("/"):
+        raise InvalidRequest(f"{what} must be an absolute path.")
+    try:
+        components = path.encode("utf-8").split(b"/")
+    except UnicodeEncodeError as e:
+        raise InvalidRequest(f"{what} cannot be written in UTF-8.") from e
+    if max(map(len, components)) > 255:
+        raise DestinationNotAllowed(f"{what} has a name of more than 255 bytes.")
+    return os.path.normpath("/" + path.lstrip("/"))

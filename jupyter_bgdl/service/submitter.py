@@ -1,0 +1,164 @@
+"""Turns specs into tasks: all of one submit, or none.
+
+spec ──checked──▶ wanted ──the disk is looked at──▶ matched against the ledger
+  no task matches                        CREATED
+  one that is not completed              FOUND     (with the newer request, and resumed)
+  done, its file there and unchanged     FOUND
+  done and staged                        FOUND     (its file is the delegate's)
+  failed, cancelled, or its file gone    REOPENED
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from jupyter_bgdl.errors import Cancelled, DestinationExists, DestinationNotAllowed
+from jupyter_bgdl.model import (
+    IfExists,
+    Match,
+    Phase,
+    SubmitReply,
+    Submitted,
+    TaskSpec,
+    WaitingFor,
+)
+from jupyter_bgdl.service import destinations
+from jupyter_bgdl.service.destinations import Found
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.scheduler import Scheduler
+from jupyter_bgdl.service.sessions import Sessions
+from jupyter_bgdl.service.submission import Wanted, checked
+from jupyter_bgdl.service.tasks import Tasks
+from jupyter_bgdl.service.views import Row, spec_of
+
+_SPOILT = frozenset({"checksum_mismatch", "source_changed", "unexpected_content"})
+"""Errors after which what was fetched is of no use."""
+
+
+class Submitter:
+    def __init__(
+        self, ledger: Ledger, sessions: Sessions, tasks: Tasks, scheduler: Scheduler
+    ) -> None:
+        self._ledger = ledger
+        self._sessions = sessions
+        self._tasks = tasks
+        self._scheduler = scheduler
+        self._one_at_a_time = asyncio.Lock()
+
+    async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
+        """Raises the errors of :func:`checked`, and :class:`DestinationExists` or
+        :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
+        async with self._one_at_a_time:
+            session = self._sessions.get(user, identifier)
+            options = self._sessions.options(session)
+            wanted = await asyncio.to_thread(lambda: [checked(spec, options) for spec in specs])
+            found = await asyncio.to_thread(destinations.look, wanted)
+            published = [
+                row["path"]
+                for row in self._matches(session, found).values()
+                if row["path"] is not None
+            ]
+            sizes = await asyncio.to_thread(destinations.sizes, published)
+            with self._ledger.transaction():
+                session = self._sessions.get(user, identifier)
+                known = self._matches(session, found)
+                results = [self._settle(session, one, known, sizes) for one in found]
+                reply = SubmitReply(
+                    [Submitted(match, self._tasks.view(row)) for match, row in results]
+                )
+        self._scheduler.pump()
+        return reply
+
+    def _matches(self, session: Row, found: list[Found]) -> dict[str, Row]:
+        keys = msgspec.json.encode([one.wanted.match for one in found]).decode()
+        rows = self._ledger.all("matches", session=session["id"], matches=keys)
+        return {row["match"]: row for row in rows}
+
+    def _settle(
+        self,
+        session: Row,
+        found: Found,
+        known: dict[str, Row],
+        sizes: Mapping[str, int | None],
+    ) -> tuple[Match, Row]:
+        wanted = found.wanted
+        row = known.get(wanted.match)
+        if row is None:
+            self._check(found, None)
+            match = Match.CREATED
+            row = self._tasks.add(session, wanted, self._sessions.options(session))
+            self._scheduler.after(row)
+        elif row["phase"] != Phase.COMPLETED:
+            match, row = Match.FOUND, self._renew(row, wanted)
+        elif row["error_code"] is None and self._is_there(row, wanted, sizes):
+            match = Match.FOUND
+        else:
+            self._check(found, row)
+            match, row = Match.REOPENED, self._reopen(session, row, wanted)
+        known[wanted.match] = row
+        return match, row
+
+    def _is_there(self, row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:
+        if spec_of(row).destination is None:
+            return True
+        size = sizes.get(row["path"])
+        if size is not None and size != row["size"] and wanted.spec.if_exists is IfExists.KEEP:
+            raise DestinationExists(f"{row['path']} is not the file any more that was fetched.")
+        return bool(size == row["size"])
+
+    def _check(self, found: Found, row: Row | None) -> None:
+        spec = found.wanted.spec
+        if found.refusal is not None:
+            raise DestinationNotAllowed(found.refusal)
+        if found.exists and spec.if_exists is IfExists.KEEP:
+            raise DestinationExists(
+                f'{spec.destination} exists already. Pass if_exists="replace" or "rename".'
+            )
+        self._check_writer(found.wanted, row)
+
+    def _check_writer(self, wanted: Wanted, row: Row | None) -> None:
+        """Two tasks never write to one path (fault D10)."""
+        claim = wanted.claim
+        other = self._ledger.one("writer_of", claim=claim) if claim else None
+        if other and (row is None or other["id"] != row["id"]):
+            raise DestinationExists(
+                f"Task {other['number']} of session {other['identifier']!r} already writes to "
+                f"{wanted.spec.destination}."
+            )
+
+    def _renew(self, row: Row, wanted: Wanted) -> Row:
+        """The newer request counts from the next attempt on: a signed URL, or a token, may have
+        been replaced. Where the file goes stays."""
+        old = spec_of(row)
+        if old.request != wanted.spec.request:
+            new = msgspec.structs.replace(old, request=wanted.spec.request)
+            row = self._tasks.update(row, spec=msgspec.json.encode(new), host=wanted.host)
+        if row["waiting_for"] == WaitingFor.CREDENTIALS:
+            row = self._scheduler.wake(row)
+        if wanted.spec.resume:
+            row = self._scheduler.resume(row)
+        return row
+
+    def retry(self, session: Row, row: Row) -> Row:
+        """Open a failed or cancelled task again, as it was submitted."""
+        spec = msgspec.structs.replace(spec_of(row), resume=True)
+        wanted = Wanted(spec=spec, host=row["host"], name=row["name"])
+        self._check_writer(wanted, row)
+        return self._reopen(session, row, wanted)
+
+    def _reopen(self, session: Row, row: Row, wanted: Wanted) -> Row:
+        """A new generation. What a failed one had fetched is used, unless it is spoilt."""
+        failed = row["error_code"] not in (None, Cancelled.code)
+        same_folder = wanted.spec.destination is not None and (
+            wanted.spec.destination == spec_of(row).destination
+        )
+        options = self._sessions.options(session)
+        if not failed or row["error_code"] in _SPOILT or not same_folder:
+            self._scheduler.drop_part_file(row)
+            row = self._tasks.drop_part(row)
+        row = self._tasks.reopen(session, row, wanted, options)
+        self._scheduler.after(row)
+        return row

@@ -1,0 +1,218 @@
+"""The transitions of a task: each changes its row and writes what has to be told, together.
+
+The letters are those of the picture in ``schema.sql``. All methods are called inside a
+transaction; what has to happen outside the ledger is left to the callers, after the commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from jupyter_bgdl.engine.protocol import Part
+from jupyter_bgdl.errors import TaskNotFound
+from jupyter_bgdl.model import EventKind, Phase, SessionOptions, TaskView, WaitingFor
+from jupyter_bgdl.service import staging
+from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
+from jupyter_bgdl.service.journal import Journal
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.session_log import SessionLog
+from jupyter_bgdl.service.sessions import Sessions
+from jupyter_bgdl.service.submission import Wanted
+from jupyter_bgdl.service.views import Row, Views, spec_of
+
+TURN = "Waits its turn"
+
+
+class Tasks:
+    def __init__(
+        self,
+        ledger: Ledger,
+        sessions: Sessions,
+        journal: Journal,
+        log: SessionLog,
+        views: Views,
+        emit: Callable[[Change], None],
+    ) -> None:
+        self._ledger = ledger
+        self._sessions = sessions
+        self._journal = journal
+        self._log = log
+        self._views = views
+        self._emit = emit
+
+    def get(self, task: int) -> Row | None:
+        return self._ledger.one("task", id=task)
+
+    def by_number(self, session: Row, number: int) -> Row:
+        """Raises :class:`TaskNotFound`."""
+        row = self._ledger.one("task_by_number", session=session["id"], number=number)
+        if row is None:
+            raise TaskNotFound(f"The session {session['identifier']!r} has no task {number}.")
+        return row
+
+    def view(self, row: Row) -> TaskView:
+        return self._views.task(row, self._sessions.name(row["session"])[1])
+
+    def add(self, session: Row, wanted: Wanted, options: SessionOptions) -> Row:
+        """A new task: suspended, or waiting for its turn."""
+        given = self._ledger.one("give_number", session=session["id"])
+        assert given
+        number = given["last_task"]
+        row = self._ledger.one(
+            "add_task",
+            session=session["id"],
+            number=number,
+            match=wanted.match,
+            now=time.time(),
+            **self._born(session, wanted, options, number, 1),
+        )
+        assert row
+        self._alive_again(session, row)
+        return row
+
+    def reopen(self, session: Row, row: Row, wanted: Wanted, options: SessionOptions) -> Row:
+        """I: a new generation of a completed task."""
+        born = self._born(session, wanted, options, row["number"], row["generation"] + 1)
+        new = self._ledger.one("reopen", id=row["id"], **born)
+        assert new
+        self._alive_again(session, new)
+        return new
+
+    def _born(
+        self, session: Row, wanted: Wanted, options: SessionOptions, number: int, generation: int
+    ) -> dict[str, Any]:
+        spec, timeout = wanted.spec, options.timeout_for_resource
+        if spec.destination is None:
+            assert spec.staging is not None
+            folder = staging.folder(spec.staging, session["identifier"], number, generation)
+        else:
+            folder = spec.destination.rpartition("/")[0] or "/"
+        return {
+            "phase": Phase.WAITING if spec.resume else Phase.SUSPENDED,
+            "waiting_for": WaitingFor.TURN if spec.resume else None,
+            "reason": TURN if spec.resume else "",
+            "deadline": self._ledger.clock() + timeout if spec.resume else None,
+            "remaining": None if spec.resume else timeout,
+            "spec": msgspec.json.encode(spec),
+            "host": wanted.host,
+            "name": wanted.name,
+            "folder": folder,
+            "claim": wanted.claim,
+        }
+
+    def _alive_again(self, session: Row, row: Row) -> None:
+        self._journal.retract_finish(session["id"])
+        self.changed(row)
+
+    def resume(self, row: Row) -> Row:
+        """A: it waits for its turn, its remaining time goes on."""
+        return self.update(
+            row,
+            phase=Phase.WAITING,
+            waiting_for=WaitingFor.TURN,
+            reason=TURN,
+            deadline=self._ledger.clock() + row["remaining"],
+            remaining=None,
+        )
+
+    def suspend(self, row: Row, received: int) -> Row:
+        """E: it keeps its bytes and is exempt from timeouts."""
+        return self.update(
+            row,
+            phase=Phase.SUSPENDED,
+            waiting_for=None,
+            due=None,
+            reason="",
+            deadline=None,
+            remaining=max(0.0, row["deadline"] - self._ledger.clock()),
+            received=max(received, row["received"]),
+        )
+
+    def wait(
+        self, row: Row, waiting_for: WaitingFor, reason: str, due: float | None, **more: Any
+    ) -> Row:
+        """H: something has to happen before it goes on; ``due`` on the ledger's clock."""
+        return self.update(
+            row, phase=Phase.WAITING, waiting_for=waiting_for, reason=reason, due=due, **more
+        )
+
+    def complete(
+        self,
+        row: Row,
+        *,
+        code: str | None = None,
+        message: str = "",
+        reason: str = "",
+        **more: Any,
+    ) -> Row:
+        """D and G: the generation is over, and its events are in the journal."""
+        row = self.update(
+            row,
+            phase=Phase.COMPLETED,
+            waiting_for=None,
+            due=None,
+            deadline=None,
+            remaining=None,
+            reason=reason,
+            error_code=code,
+            error_message=None if code is None else (message or reason),
+            completed_at=time.time(),
+            **more,
+        )
+        view = self.view(row)
+        session = self._sessions.by_id(row["session"])
+        if code is None:
+            self._journal.append(session, EventKind.FINISHED_DOWNLOADING, row, view)
+        elif code != "cancelled":
+            self._log.add(session["id"], f"{row['name']}: {message or reason}", "server")
+        self._journal.append(session, EventKind.COMPLETED, row, view)
+        session = self._sessions.by_id(row["session"])
+        if session["suspended"] + session["waiting"] + session["running"] == 0:
+            self._journal.retract_finish(session["id"])
+            self._journal.append(session, EventKind.SESSION_FINISHED)
+        return row
+
+    def drop_part(self, row: Row) -> Row:
+        """From zero: what was fetched is not used any more."""
+        self._ledger.run("drop_part", id=row["id"])
+        return self.update(row, attempt=row["attempt"])
+
+    def remove(self, row: Row) -> None:
+        user, identifier = self._sessions.name(row["session"])
+        self._ledger.run("delete_task", id=row["id"])
+        number = row["number"]
+        self._ledger.on_commit(lambda: self._emit(TaskRemoved(user, identifier, number)))
+        self._ledger.on_commit(lambda: self._emit(StateChanged(user, identifier)))
+
+    def update(self, row: Row, **columns: Any) -> Row:
+        """Change the row and tell that it changed."""
+        self._ledger.set("tasks", row["id"], **columns)
+        new = self.get(row["id"])
+        assert new
+        self.changed(new)
+        return new
+
+    def changed(self, row: Row) -> None:
+        self._ledger.on_commit(lambda: self.moved(row["session"], row["number"]))
+
+    def moved(self, session: int, number: int) -> None:
+        """Tell that a task and the sums of its session look different now."""
+        user, identifier = self._sessions.name(session)
+        self._emit(StateChanged(user, identifier, number))
+        self._emit(StateChanged(user, identifier))
+
+
+def part_of(row: Row) -> Part | None:
+    if row["part_path"] is None:
+        return None
+    return Part(path=row["part_path"], device=row["part_device"], inode=row["part_inode"])
+
+
+def staged_in(row: Row) -> str | None:
+    """The folder of a staged task; None: it has a destination."""
+    folder: str = row["folder"]
+    return folder if spec_of(row).destination is None else None

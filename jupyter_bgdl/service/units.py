@@ -1,0 +1,88 @@
+"""Rows as units of work for the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_bgdl.engine.protocol import Attempt, Extents, Fetch, Part, Publish
+from jupyter_bgdl.model import IfExists, SessionOptions
+from jupyter_bgdl.service import staging
+from jupyter_bgdl.service.policy import STATUS_TRIES
+from jupyter_bgdl.service.tasks import part_of
+from jupyter_bgdl.service.views import Row, spec_of
+
+
+class Intent(Struct, frozen=True, kw_only=True):
+    """What is about to be published; in the ledger before the file gets its name."""
+
+    part: Part
+    size: int
+    digest: str | None
+    target: str
+    keep: str | None
+
+
+def intent_of(row: Row) -> Intent:
+    return msgspec.json.decode(row["intent"], type=Intent)
+
+
+def extents_of(row: Row) -> Extents:
+    return msgspec.json.decode(row["extents"], type=Extents)
+
+
+def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
+    spec = spec_of(row)
+    own = {name.lower() for name in spec.request.headers}
+    shared = {k: v for k, v in options.additional_headers.items() if k.lower() not in own}
+    destination = spec.destination
+    name = None
+    if destination is not None and not destination.endswith("/"):
+        name = Path(destination).name
+    return Fetch(
+        attempt=attempt,
+        url=spec.request.url,
+        method=spec.request.method,
+        headers={**shared, **spec.request.headers},
+        folder=row["folder"],
+        name=name,
+        part=part_of(row),
+        extents=extents_of(row),
+        validator=row["validator"],
+        total=row["total"],
+        checksum=spec.checksum,
+        size=spec.size,
+        accept_html=spec.accept_html,
+        allow_downgrade=spec.allow_downgrade,
+        verify=spec.verify,
+        error_bodies=destination is None,
+        last=row["status_tries"] >= STATUS_TRIES,
+        timeout=options.timeout_for_request,
+        proxy=options.proxy,
+        ca_bundle=options.ca_bundle,
+    )
+
+
+def intent_for(row: Row, part: Part, size: int, digest: str | None, name: str) -> Intent:
+    spec = spec_of(row)
+    target, keep = spec.destination, None
+    if target is None or target.endswith("/"):
+        target = str(Path(row["folder"]) / name)
+    if spec.destination is None:
+        keep = str(Path(row["folder"]) / staging.KEEP)
+    return Intent(part=part, size=size, digest=digest, target=target, keep=keep)
+
+
+def publish_of(row: Row, attempt: Attempt) -> Publish:
+    intent, spec = intent_of(row), spec_of(row)
+    return Publish(
+        attempt=attempt,
+        part=intent.part,
+        size=intent.size,
+        target=intent.target,
+        # A staging folder is the task's own: nothing in there is anybody else's.
+        if_exists=spec.if_exists if intent.keep is None else IfExists.REPLACE,
+        keep=intent.keep,
+    )

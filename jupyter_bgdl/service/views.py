@@ -1,0 +1,149 @@
+"""Rows as anybody with read access may see them: nothing secret, words for a person."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+
+from jupyter_bgdl.engine.protocol import Attempt
+from jupyter_bgdl.model import (
+    Counts,
+    ErrorView,
+    KernelIdentity,
+    OwnerView,
+    Phase,
+    ResponseView,
+    SessionView,
+    TaskSpec,
+    TaskView,
+    WaitingFor,
+)
+from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.rates import Meter
+from jupyter_bgdl.service.redaction import redacted
+
+Row = sqlite3.Row
+
+_WORDS = {
+    Phase.SUSPENDED: "Paused",
+    Phase.RUNNING: "",
+    Phase.FINISHING: "Checking",
+    Phase.CANCELING: "Stopping",
+}
+
+
+class Live(Struct):
+    """A task that the engine has, or has not let go of yet. In memory only."""
+
+    attempt: Attempt
+    session: int
+    host: str
+    number: int
+    received: int
+    """High-water mark of the generation: a view never shows less."""
+    meter: Meter
+    fetching: bool
+
+
+def spec_of(row: Row) -> TaskSpec:
+    return msgspec.json.decode(row["spec"], type=TaskSpec)
+
+
+def owner_of(row: Row) -> KernelIdentity | None:
+    """The identity of a session's owner."""
+    if row["owner"] is None:
+        return None
+    return msgspec.json.decode(row["owner"], type=KernelIdentity)
+
+
+class Views:
+    """Each view that is made is newer than all before: the ledger has one thread."""
+
+    def __init__(self, ledger: Ledger, live: Mapping[int, Live]) -> None:
+        self._ledger = ledger
+        self._live = live
+
+    def task(self, row: Row, identifier: str) -> TaskView:
+        spec, phase = spec_of(row), Phase(row["phase"])
+        live = self._live.get(row["id"])
+        moving = live is not None and phase is Phase.RUNNING
+        received = row["received"]
+        if live and phase is not Phase.COMPLETED:
+            received = max(received, live.received)
+        waiting_for = WaitingFor(row["waiting_for"]) if row["waiting_for"] else None
+        until = None
+        if row["due"] is not None:
+            until = time.time() + row["due"] - self._ledger.clock()
+        error = None
+        if row["error_code"] is not None:
+            error = ErrorView(row["error_code"], row["error_message"])
+        response = None
+        if row["response"] is not None:
+            response = msgspec.json.decode(row["response"], type=ResponseView)
+        return TaskView(
+            session=identifier,
+            task_identifier=row["number"],
+            generation=row["generation"],
+            revision=self._ledger.revision(),
+            state=phase.state,
+            phase=phase,
+            waiting_for=waiting_for,
+            until=until,
+            reason=_WORDS.get(phase, row["reason"]),
+            name=row["name"],
+            host=row["host"],
+            url=redacted(spec.request.url),
+            description=spec.description,
+            destination=spec.destination,
+            path=row["path"],
+            received=received,
+            total=row["total"],
+            rate=live.meter.rate() if live and moving else 0.0,
+            attempts=row["attempts"],
+            checksum=spec.checksum,
+            verified=bool(row["verified"]),
+            error=error,
+            response=response,
+            created_at=row["created_at"],
+            completed_at=row["completed_at"],
+        )
+
+    def session(self, row: Row) -> SessionView:
+        received, rate = row["received"], 0.0
+        for task, live in self._live.items():
+            if live.session == row["id"] and live.fetching:
+                stored = self._ledger.one("task", id=task)
+                if stored and stored["phase"] == Phase.RUNNING:
+                    received += max(0, live.received - stored["received"])
+                    rate += live.meter.rate()
+        owner = owner_of(row)
+        return SessionView(
+            identifier=row["identifier"],
+            revision=self._ledger.revision(),
+            owner=owner_view(owner) if owner else None,
+            counts=Counts(**{name: row[name] for name in Counts.__struct_fields__}),
+            received=received,
+            total=row["total"],
+            total_is_known=row["sizeless"] == 0,
+            rate=rate,
+            undelivered=row["undelivered"],
+            parked=row["parked"],
+            created_at=row["created_at"],
+        )
+
+
+def owner_view(kernel: KernelIdentity) -> OwnerView:
+    return OwnerView(name=owner_name(kernel), kernel_id=kernel.kernel_id, notebook=kernel.notebook)
+
+
+def owner_name(kernel: KernelIdentity) -> str:
+    """For a person: the notebook's or script's file name."""
+    if kernel.name:
+        return kernel.name
+    if kernel.notebook:
+        return kernel.notebook.rpartition("/")[2]
+    return f"process {kernel.pid}"
