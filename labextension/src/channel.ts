@@ -51,8 +51,8 @@ export class Channel {
     this._watches.set(session, count + 1);
     if (this._status === 'idle') {
       this._connect();
-    } else if (count === 0) {
-      this._send({ type: 'watch', session });
+    } else if (count === 0 || this._unknown.has(session)) {
+      this._ask(session);
     }
   }
 
@@ -63,6 +63,7 @@ export class Channel {
       return;
     }
     this._watches.delete(session);
+    this._unknown.delete(session);
     this._send({ type: 'unwatch', session });
     if (this._watches.size === 0) {
       this._rest();
@@ -89,17 +90,19 @@ export class Channel {
     window.clearTimeout(this._timer);
     this._nextTry = null;
     this._setStatus(this._status === 'lost' ? 'lost' : 'connecting');
+    this._asked = [];
+    this._unknown.clear();
     const socket = this._endpoint.open();
     this._socket = socket;
     socket.onopen = () => {
       this._send({ type: 'hello', incarnation: null });
       for (const session of this._watches.keys()) {
-        this._send({ type: 'watch', session });
+        this._ask(session);
       }
     };
     socket.onmessage = event => {
       if (socket === this._socket) {
-        this._received(JSON.parse(String(event.data)) as ServerMessage);
+        this._received(this._understood(JSON.parse(String(event.data)) as ServerMessage));
       }
     };
     socket.onclose = () => {
@@ -107,6 +110,30 @@ export class Channel {
         this._lost();
       }
     };
+  }
+
+  private _ask(session: string | null): void {
+    if (this._send({ type: 'watch', session })) {
+      this._asked.push(session);
+      this._unknown.delete(session);
+    }
+  }
+
+  /**
+   * The server answers in the order in which it was asked. That a session does not exist is said
+   * without its name, and means the same as an empty snapshot of it.
+   */
+  private _understood(message: ServerMessage): ServerMessage {
+    if (message.type === 'snapshot') {
+      this._asked.shift();
+    } else if (message.type === 'refused' && message.code === 'not_found') {
+      const watch = this._asked.shift();
+      if (watch !== undefined) {
+        this._unknown.add(watch);
+        return { type: 'snapshot', watch, sessions: [], tasks: [] };
+      }
+    }
+    return message;
   }
 
   private _received(message: ServerMessage): void {
@@ -153,10 +180,13 @@ export class Channel {
     }, 1000);
   }
 
-  private _send(message: ClientMessage): void {
-    if (this._socket?.readyState === WebSocket.OPEN) {
-      this._socket.send(JSON.stringify(message));
+  /** Returns false while there is no open socket; what is watched is said again when there is. */
+  private _send(message: ClientMessage): boolean {
+    if (this._socket?.readyState !== WebSocket.OPEN) {
+      return false;
     }
+    this._socket.send(JSON.stringify(message));
+    return true;
   }
 
   private _setStatus(status: ChannelStatus): void {
@@ -180,6 +210,10 @@ export class Channel {
   };
 
   private _watches = new Map<string | null, number>();
+  /** Watches that the server has not answered yet. */
+  private _asked: (string | null)[] = [];
+  /** Watched sessions that the server does not know; it does not watch them for us. */
+  private _unknown = new Set<string | null>();
   private _socket: WebSocket | null = null;
   private _status: ChannelStatus = 'idle';
   private _pause = FIRST_PAUSE;

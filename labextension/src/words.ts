@@ -262,7 +262,7 @@ export class Words {
     if (counts.running + counts.waiting === 0) {
       return '';
     }
-    let to_come = 0;
+    let toCome = 0;
     let start = now;
     let known = session.total_is_known;
     let seen = 0;
@@ -272,7 +272,7 @@ export class Words {
       }
       seen += 1;
       known &&= task.total !== null;
-      to_come += Math.max(0, (task.total ?? task.received) - task.received);
+      toCome += Math.max(0, (task.total ?? task.received) - task.received);
       if (task.phase === 'waiting' && task.waiting_for !== 'turn') {
         if (task.until === null) {
           return trans.__('no finish time yet');
@@ -281,12 +281,12 @@ export class Words {
       }
     }
     if (seen < counts.running + counts.waiting) {
-      to_come = Math.max(to_come, session.total - session.received);
+      toCome = Math.max(toCome, session.total - session.received);
     }
     if (rate <= 0) {
       return trans.__('no finish time yet');
     }
-    const end = clock(ceilToFiveMinutes(Math.max(start, now + to_come / rate)));
+    const end = clock(ceilToFiveMinutes(Math.max(start, now + toCome / rate)));
     return known ? trans.__('done about %1', end) : trans.__('not before %1', end);
   }
 

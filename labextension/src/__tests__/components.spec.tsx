@@ -3,6 +3,7 @@ import { createRoot, Root } from 'react-dom/client';
 
 import { Name } from '../components/Name';
 import { keepOrder } from '../components/TaskList';
+import { salient } from '../components/SessionOutput';
 import { merge } from '../components/Log';
 import { TaskRow } from '../components/TaskRow';
 import { Tree } from '../components/Tree';
@@ -129,6 +130,16 @@ test('a click on a button does not unfold the row', () => {
 test('while somebody points at the rows they keep their places, and new ones go to the end', () => {
   const tasks = [3, 4, 1, 2].map(task_identifier => aTask({ task_identifier }));
   expect(keepOrder(tasks, [1, 2, 3]).map(task => task.task_identifier)).toEqual([1, 2, 3, 4]);
+});
+
+test('a failed task is in sight, however many others there are', () => {
+  const many = Array.from({ length: 9 }, (_, i) => aTask({ task_identifier: i + 1 }));
+  const failed = aDoneTask({ task_identifier: 10, error: { code: 'http_status', message: '' } });
+  const done = aDoneTask({ task_identifier: 11 });
+  const chosen = (...tasks: ITaskView[]) => salient(tasks).map(task => task.task_identifier);
+  expect(chosen(...many, failed, done)).toEqual([1, 2, 3, 4, 10]);
+  expect(chosen(...many, done)).toEqual([1, 2, 3, 4, 5]);
+  expect(chosen(many[0], failed, done)).toEqual([1, 10, 11]);
 });
 
 test('a line of the log is there once', () => {

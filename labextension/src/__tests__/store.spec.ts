@@ -178,6 +178,17 @@ test('an answer of the server counts at once', async () => {
   expect(store.task('era5', 1)?.phase).toBe('suspended');
 });
 
+test('a session that does not exist is told apart by the order of the answers', () => {
+  const stops = [store.watch('era5'), store.watch('nothing')];
+  server.wire.accept();
+  server.wire.say(SNAPSHOT);
+  server.wire.say({ type: 'refused', code: 'not_found', message: 'no' });
+  expect(store.answered('nothing')).toBe(true);
+  expect(store.session('nothing')).toBeUndefined();
+  stops.push(store.watch('nothing'));
+  expect(server.wire.sent[3]).toEqual({ type: 'watch', session: 'nothing' });
+});
+
 test('a removed task is gone', () => {
   store.watch('era5');
   connect();

@@ -90,21 +90,25 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
           <Plot rates={figures.rates} label={trans.__('Rate of the last minute')} />
           {figures.rate}
         </span>
-        <span className="jp-bgdl-Head-who">
-          {session.owner ? (
-            <bdi>{trans.__('%1 listens', session.owner.name)}</bdi>
-          ) : (
-            trans.__('Nobody listens')
-          )}
+        <span className="jp-bgdl-Head-line">
+          <span className="jp-bgdl-Head-who">
+            {session.owner ? (
+              <bdi>{trans.__('%1 listens', session.owner.name)}</bdi>
+            ) : (
+              trans.__('Nobody listens')
+            )}
+          </span>
+          <span className="jp-bgdl-Head-done">{figures.done}</span>
         </span>
-        <span className="jp-bgdl-Head-done">{figures.done}</span>
         <Bar
           label={session.identifier}
           text={trans.__('%1, %2', figures.done, figures.amount)}
           fraction={figures.fraction}
         />
-        <span className="jp-bgdl-Head-amount">{figures.amount}</span>
-        <span className="jp-bgdl-Head-finish">{figures.finish}</span>
+        <span className="jp-bgdl-Head-line">
+          <span className="jp-bgdl-Head-amount">{figures.amount}</span>
+          <span className="jp-bgdl-Head-finish">{figures.finish}</span>
+        </span>
       </div>
       {open && (
         <>

@@ -55,9 +55,8 @@ function Content({ session, live }: { session: ISessionView; live: boolean }): R
   const tasks = store.tasks(session.identifier);
   const sorted = React.useMemo(() => Array.from(tasks.values()).sort(compareTasks), [tasks]);
   const ordered = useRestingOrder(sorted, resting);
-  const failed = ordered.filter(task => lookOf(task) === 'failed').length;
-  const rows = over && failed === 0 ? ordered : ordered.slice(0, ROWS);
-  const rest = over && failed === 0 ? [] : ordered.slice(ROWS);
+  const rows = over && session.counts.failed === 0 ? ordered : salient(ordered);
+  const rest = ordered.filter(task => !rows.includes(task));
 
   const unfold = (wanted: boolean) => {
     setOpen(wanted);
@@ -97,6 +96,16 @@ function Content({ session, live }: { session: ISessionView; live: boolean }): R
       )}
     </div>
   );
+}
+
+/** The rows that matter now, in their order: what is to come, but at least one that failed. */
+export function salient(tasks: ITaskView[]): ITaskView[] {
+  const failed = tasks.filter(task => lookOf(task) === 'failed');
+  const unfinished = tasks.filter(task => task.phase !== 'completed');
+  const finished = tasks.filter(task => task.phase === 'completed' && !failed.includes(task));
+  const chosen = [...unfinished.slice(0, failed.length ? ROWS - 1 : ROWS), ...failed, ...finished];
+  const kept = new Set(chosen.slice(0, ROWS));
+  return tasks.filter(task => kept.has(task));
 }
 
 interface IHeadProps {

@@ -178,7 +178,8 @@ function Meta({ task, now, live, look, retry }: IMetaProps): React.JSX.Element {
         <span className="jp-bgdl-Meta-verified">
           {task.verified && (
             <>
-              <Glyph name="check" /> {trans.__('verified')}
+              <Glyph name="check" />
+              <span>{trans.__('verified')}</span>
             </>
           )}
         </span>
