@@ -27,7 +27,7 @@ export function Details({ task, now }: IDetailsProps): React.JSX.Element {
     <dl className="jp-bgdl-Details" onClick={event => event.stopPropagation()}>
       <dt>{trans.__('From')}</dt>
       <dd>
-        <bdi>{task.url}</bdi>
+        <Path text={task.url.replace(/^https?:\/\//, '')} />
         <IconButton
           glyph="copy"
           label={trans.__('Copy address')}
@@ -36,7 +36,7 @@ export function Details({ task, now }: IDetailsProps): React.JSX.Element {
       </dd>
       <dt>{trans.__('To')}</dt>
       <dd>
-        <bdi>{target ?? trans.__('handed to the notebook')}</bdi>
+        {target ? <Path text={target} /> : <span>{trans.__('handed to the notebook')}</span>}
         {target && (
           <IconButton
             glyph="copy"
@@ -51,8 +51,11 @@ export function Details({ task, now }: IDetailsProps): React.JSX.Element {
         <>
           <dt>{trans.__('Checksum')}</dt>
           <dd>
-            <bdi>{task.checksum.split(':')[0].toUpperCase()}</bdi>
-            {task.verified ? trans.__(', verified') : trans.__(', checked at the end')}
+            <span>
+              {task.verified
+                ? trans.__('%1, verified', algorithmOf(task.checksum))
+                : trans.__('%1, checked at the end', algorithmOf(task.checksum))}
+            </span>
           </dd>
         </>
       )}
@@ -74,4 +77,26 @@ export function Details({ task, now }: IDetailsProps): React.JSX.Element {
       )}
     </dl>
   );
+}
+
+/** A path or an address, broken only after its slashes where that is possible. */
+function Path({ text }: { text: string }): React.JSX.Element {
+  return (
+    <bdi>
+      {text.split(/(?<=\/)/).map((part, index) => (
+        <React.Fragment key={index}>
+          {index > 0 && <wbr />}
+          {part}
+        </React.Fragment>
+      ))}
+    </bdi>
+  );
+}
+
+/** `sha256:…` is SHA-256, `blake2b:…` BLAKE2B. */
+function algorithmOf(checksum: string): string {
+  return checksum
+    .split(':')[0]
+    .toUpperCase()
+    .replace(/^SHA(?=\d)/, 'SHA-');
 }

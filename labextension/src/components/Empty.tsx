@@ -18,9 +18,12 @@ export function Empty(): React.JSX.Element {
       <Glyph name="download" />
       <p>{trans.__('Downloads go on here while the kernel restarts or the tab is closed.')}</p>
       <pre>
-        {CODE}
         <IconButton glyph="copy" label={trans.__('Copy code')} onClick={() => actions.copy(CODE)} />
       </pre>
     </div>
   );
+}
+
+function kindOf(part: string): string {
+  return part.startsWith('"') ? 'jp-mod-string' : 'jp-mod-keyword';
 }
