@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import IO
 
@@ -38,8 +37,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-_HEALTHY = 10.0
-"""Seconds after which a worker that dies does not count as one that can't start."""
+"""Seconds before a worker is started again. They grow while it does not even get to serve."""
 
 _LINGER = 5.0
 """Seconds that a worker which hung up may take to exit."""
@@ -56,6 +54,7 @@ class LocalEngine(Engine):
         self._running: set[Attempt] = set()
         self._stopping: set[Attempt] = set()
         self._commands: queue.SimpleQueue[wire.Command | None] = queue.SimpleQueue()
+        self._has_served = False
         self._process: subprocess.Popen[bytes] | None = None
         self._closing = threading.Event()
         self._supervisor: threading.Thread | None = None
@@ -111,16 +110,14 @@ class LocalEngine(Engine):
     def _supervise(self) -> None:
         pause = _FIRST_PAUSE
         while not self._closing.is_set():
-            begun = time.monotonic()
+            self._has_served = False
             try:
                 self._serve()
             except OSError as error:
                 _log.error("The transfer process can't be started: %s", error)
             self._bury()
-            if time.monotonic() - begun > _HEALTHY:
-                pause = _FIRST_PAUSE
+            pause = _FIRST_PAUSE if self._has_served else min(2 * pause, _LONGEST_PAUSE)
             self._closing.wait(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _serve(self) -> None:
         """Run one worker until it is gone."""
@@ -152,6 +149,7 @@ class LocalEngine(Engine):
                 scribe.start()
                 try:
                     for reports in wire.reports(ours):
+                        self._has_served = True
                         self._handle(reports)
                 except msgspec.MsgspecError:
                     _log.exception("The transfer process said something that makes no sense")

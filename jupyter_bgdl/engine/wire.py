@@ -2,7 +2,8 @@
 
     frame = length of the message (4 bytes, big endian) + msgpack
 
-The server sends one command a frame, the worker a list of reports a frame.
+The server sends one command a frame, the worker a list of reports a frame; its first list is
+empty and says that it serves.
 """
 
 from __future__ import annotations

@@ -184,6 +184,7 @@ def main() -> None:
         connection.shutdown(socket.SHUT_RD)  # as if the other end had asked to close
 
     signal.signal(signal.SIGTERM, terminate)
+    wire.send_reports(connection, [])  # it serves
     Worker(connection).run()
     # Threads that resolve a name can't be waited for.
     logging.shutdown()
