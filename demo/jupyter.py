@@ -28,6 +28,14 @@ START_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
 
 
+class ServerError(RuntimeError):
+    """The server answered with an error status."""
+
+    def __init__(self, words: str, status: int) -> None:
+        super().__init__(words)
+        self.status = status
+
+
 class JupyterServer:
     """One server process over the folder ``home``; use :func:`running_server`."""
 
@@ -62,10 +70,23 @@ class JupyterServer:
                 await self._listening.wait()
                 if not self.url:
                     raise RuntimeError("the Jupyter server ended:\n" + "\n".join(self.log))
-                await self.request("GET", "bgdl/sessions")
-        except (TimeoutError, httpx.HTTPError) as error:
+                while not await self._answers():  # noqa: ASYNC110 (it has no event)
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
             words = "the Jupyter server did not start:\n" + "\n".join(self.log)
             raise RuntimeError(words) from error
+
+    async def _answers(self) -> bool:
+        """It says its address before it listens there, and nothing once it does: so we ask."""
+        try:
+            await self.request("GET", "bgdl/sessions")
+        except ServerError as error:
+            if error.status == 503:
+                return False
+            raise
+        except httpx.ConnectError:
+            return False
+        return True
 
     async def stop(self) -> None:
         await self.http.aclose()
@@ -87,7 +108,8 @@ class JupyterServer:
             headers={"Authorization": f"token {self.token}"},
         )
         if response.is_error:
-            raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            words = f"{method} {path}: {response.status_code} {response.text[:500]}"
+            raise ServerError(words, response.status_code)
         return response.json() if response.content else None
 
     async def tasks(self, session: str) -> list[TaskView]:

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -84,6 +87,17 @@ def installed(
     return python, environment
 
 
+def wait_until_it_listens(process: subprocess.Popen[str], port: int | None) -> None:
+    """A Jupyter server says its address before it listens there, and nothing once it does."""
+    while process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port or 0)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+        else:
+            return
+
+
 @contextmanager
 def jupyterlab(python: Path, environment: dict[str, str], root: Path) -> Iterator[str]:
     """The base URL of a running JupyterLab."""
@@ -105,6 +119,7 @@ def jupyterlab(python: Path, environment: dict[str, str], root: Path) -> Iterato
         for line in process.stdout:
             lines.append(line)
             if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
+                wait_until_it_listens(process, urlsplit(found[0]).port)
                 yield found[0]
                 break
         else:
