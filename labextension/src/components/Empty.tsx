@@ -10,6 +10,9 @@ const CODE = `import jupyter_bgdl as bgdl
 era5 = bgdl.background_session("era5")
 era5.download(url, to="data/")`;
 
+/** Keywords and strings; a split keeps them, as every second part. */
+const TOKENS = /(\bimport\b|\bas\b|"[^"]*")/;
+
 export function Empty(): React.JSX.Element {
   const { actions, words } = useHost();
   const { trans } = words;
@@ -19,11 +22,16 @@ export function Empty(): React.JSX.Element {
       <p>{trans.__('Downloads go on here while the kernel restarts or the tab is closed.')}</p>
       <pre>
         <IconButton glyph="copy" label={trans.__('Copy code')} onClick={() => actions.copy(CODE)} />
+        {CODE.split(TOKENS).map((part, index) => (
+          <span key={index} className={index % 2 ? kindOf(part) : undefined}>
+            {part}
+          </span>
+        ))}
       </pre>
     </div>
   );
 }
 
-function kindOf(part: string): string {
-  return part.startsWith('"') ? 'jp-mod-string' : 'jp-mod-keyword';
+function kindOf(token: string): string {
+  return token.startsWith('"') ? 'jp-mod-string' : 'jp-mod-keyword';
 }
