@@ -8,17 +8,14 @@ four curls that are as nice as the worker.
 from __future__ import annotations
 
 import asyncio
-import http.client
 import itertools
-import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from benchmarks.bench import DISK, MEMORY, Bench
 from benchmarks.figure import OURS, Figure, Run, compare, interleave, percentile
 from benchmarks.peers import available, niced_curl
+from benchmarks.probe import probing
 from benchmarks.product import Product, running_product
 from benchmarks.webserver import nginx
 
@@ -31,38 +28,17 @@ async def curl_all(files: Sequence[tuple[str, Path]]) -> None:
     await asyncio.gather(*(niced_curl(url, path) for url, path in files))
 
 
-def sample(base_url: str, path: str, stop: threading.Event) -> list[float]:
-    """Ask until told to stop; each answer's time in ms."""
-    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=60)
-    times = []
-    while not stop.is_set():
-        begun = time.perf_counter()
-        connection.request("GET", path)
-        response = connection.getresponse()
-        response.read()
-        times.append((time.perf_counter() - begun) * 1e3)
-        if response.status != 200:
-            raise RuntimeError(f"the server answered {response.status}")
-    connection.close()
-    return times
-
-
 def timed(bench: Bench, product: Product, url: str, folder: Path, fetch_all: FetchAll) -> Run:
     numbers = itertools.count()
-    base_url = product.server.url
+    probed = product.server.url + "api"
 
     async def once() -> Mapping[str, float]:
         name = f"{next(numbers)}-"
         files = [(url, folder / f"{name}{index}.bin") for index in range(DOWNLOADS)]
-        stop = threading.Event()
-        sampling = asyncio.create_task(asyncio.to_thread(sample, base_url, "/api", stop))
-        try:
+        async with probing(probed) as times:
             await fetch_all(files)
-        finally:
-            stop.set()
-            times = await sampling
         for _, path in files:
-            await asyncio.to_thread(bench.verify, path, bench.file_size)
+            bench.verify(path, bench.file_size)
         return {"p50": percentile(times, 0.5), "p99": percentile(times, 0.99)}
 
     return once
