@@ -78,6 +78,7 @@ class Socket:
     def __init__(self, connection: WebSocketClientConnection) -> None:
         self.connection = connection
         self.seen: list[dict[str, Any]] = []
+        self.is_closed = False
 
     async def say(self, kind: str, **fields: Any) -> None:
         await self.connection.write_message(json.dumps({"type": kind, **fields}))
@@ -86,6 +87,7 @@ class Socket:
         """The next message; None when the socket was closed."""
         text = await self.connection.read_message()
         if text is None:
+            self.is_closed = True
             return None
         self.seen.append(json.loads(text))
         return self.seen[-1]
@@ -125,6 +127,8 @@ async def open_socket() -> AsyncIterator[OpenSocket]:
     yield connect
     for socket in sockets:
         socket.close()
+        while not socket.is_closed:
+            await socket.next()
 
 
 @pytest.fixture(scope="session")
