@@ -230,6 +230,10 @@ class Service:
             return await work
         except BackgroundTransferError:
             raise
+        except asyncio.CancelledError as e:
+            if self._stop.is_set():
+                raise ServerUnavailable("The transfer service is stopping.") from e
+            raise
         except sqlite3.Error as e:
             log.exception("The ledger failed.")
             raise ServerUnavailable(f"The ledger cannot be used: {e}.") from e
