@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 
@@ -12,6 +13,5 @@ def _jupyter_labextension_paths() -> list[dict[str, str]]:
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     # Imported when a server asks, not before: a kernel must not load jupyter_server. Only with
     # "app" does the server call ``stop_extension`` and ``current_activity``.
-    from jupyter_bgdl.server.extension import BackgroundTransfers
-
-    return [{"module": "jupyter_bgdl.server.extension", "app": BackgroundTransfers}]
+    module = "jupyter_bgdl.server.extension"
+    return [{"module": module, "app": import_module(module).BackgroundTransfers}]

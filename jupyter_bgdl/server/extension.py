@@ -16,6 +16,7 @@ from tornado.ioloop import PeriodicCallback
 from traitlets import Integer, Unicode, default
 
 from jupyter_bgdl.engine.local import LocalEngine
+from jupyter_bgdl.engine.protocol import Limits
 from jupyter_bgdl.model import Credentials
 from jupyter_bgdl.server.alive import Kernels
 from jupyter_bgdl.server.context import Context
@@ -75,7 +76,8 @@ class BackgroundTransfers(ExtensionApp):
         url = local_url(serverapp.ip, serverapp.port, serverapp.base_url, tls=tls)
         self._service = Service(
             _absolute(self.state_dir),
-            LocalEngine(),
+            # A few more than that, so that finished files are published while others move.
+            LocalEngine(Limits(units=self.max_active_tasks + Limits().units)),
             alive=Kernels(serverapp.kernel_manager).alive,
             settings=Settings(max_active_tasks=self.max_active_tasks),
             url=url,
