@@ -1,9 +1,112 @@
-"""Background transfer sessions for Jupyter."""
+"""Background transfer sessions for Jupyter.
+
+A cell names a session and hands it URLs; the Jupyter server moves the bytes and journals what
+happens, whatever becomes of the kernel. ::
+
+    import jupyter_bgdl as bgdl
+
+    era5 = bgdl.background_session("era5")
+    path = await era5.download("https://host/era5.nc", to="data/")
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from jupyter_bgdl.errors import (
+    BackgroundTransferError,
+    Cancelled,
+    ChecksumMismatch,
+    DestinationExists,
+    DestinationNotAllowed,
+    ExtensionMissing,
+    HTTPStatusError,
+    IncompatibleServer,
+    InvalidRequest,
+    NotAuthorized,
+    OtherFilesystem,
+    ServerNotFound,
+    ServerUnavailable,
+    SessionInvalidated,
+    SessionOwnedElsewhere,
+    SourceChanged,
+    StillRunning,
+    TaskNotFound,
+    TransferError,
+    TransferTimeout,
+    UnexpectedContent,
+)
+from jupyter_bgdl.model import Request, TaskState, WaitingFor
+
+__all__ = [
+    "BackgroundTransferError",
+    "Cancelled",
+    "ChecksumMismatch",
+    "DestinationExists",
+    "DestinationNotAllowed",
+    "DownloadTask",
+    "ExtensionMissing",
+    "HTTPStatusError",
+    "IncompatibleServer",
+    "InvalidRequest",
+    "NotAuthorized",
+    "OtherFilesystem",
+    "Progress",
+    "Request",
+    "ServerNotFound",
+    "ServerUnavailable",
+    "Session",
+    "SessionConfiguration",
+    "SessionDelegate",
+    "SessionInvalidated",
+    "SessionOwnedElsewhere",
+    "SourceChanged",
+    "StillRunning",
+    "Summary",
+    "TaskNotFound",
+    "TaskState",
+    "TransferError",
+    "TransferTimeout",
+    "UnexpectedContent",
+    "WaitingFor",
+    "background_session",
+]
+
+if TYPE_CHECKING:
+    from jupyter_bgdl.kernel.configuration import SessionConfiguration
+    from jupyter_bgdl.kernel.delegate import SessionDelegate
+    from jupyter_bgdl.kernel.session import Session, background_session
+    from jupyter_bgdl.kernel.summary import Summary
+    from jupyter_bgdl.kernel.task import DownloadTask, Progress
+
+    __version__: str
+
+# The kernel's side is loaded when it is first asked for: the server and its worker process import
+# this package, too, and need none of it.
+_KERNEL = {
+    "DownloadTask": "task",
+    "Progress": "task",
+    "Session": "session",
+    "SessionConfiguration": "configuration",
+    "SessionDelegate": "delegate",
+    "Summary": "summary",
+    "background_session": "session",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _KERNEL:
+        return getattr(importlib.import_module(f"jupyter_bgdl.kernel.{_KERNEL[name]}"), name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("jupyter_bgdl")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
@@ -14,4 +117,4 @@ def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     # Imported when a server asks, not before: a kernel must not load jupyter_server. Only with
     # "app" does the server call ``stop_extension`` and ``current_activity``.
     module = "jupyter_bgdl.server.extension"
-    return [{"module": module, "app": import_module(module).BackgroundTransfers}]
+    return [{"module": module, "app": importlib.import_module(module).BackgroundTransfers}]

@@ -37,13 +37,14 @@ class Deliver(Struct, frozen=True, tag_field="type", tag="deliver"):
 
 
 class Acknowledge(Struct, frozen=True, tag_field="type", tag="acknowledge"):
-    """All events up to ``sequence`` are dealt with."""
+    """The event ``sequence`` is dealt with. Not cumulative: a parked event that comes again has
+    a smaller number than those that are on their way."""
 
     session: str
     epoch: int
     sequence: int
     parked: str | None = None
-    """The traceback, if the callback of ``sequence`` itself raised."""
+    """The traceback, if its callback raised."""
 
 
 ClientMessage = Hello | Watch | Unwatch | Deliver | Acknowledge

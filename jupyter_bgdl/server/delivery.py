@@ -48,7 +48,7 @@ class Deliveries:
         self._more.set()
 
     def acknowledged(self, sequence: int) -> None:
-        self._in_flight = {sent for sent in self._in_flight if sent > sequence}
+        self._in_flight.discard(sequence)
         self._more.set()
 
     async def run(self) -> None:

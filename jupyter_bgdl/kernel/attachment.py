@@ -1,0 +1,317 @@
+"""What ties a session object to the server: ownership, the newest state, its events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+from jupyter_bgdl import errors
+from jupyter_bgdl.kernel.channel import Channel
+from jupyter_bgdl.kernel.configuration import SessionConfiguration
+from jupyter_bgdl.kernel.connection import Connection
+from jupyter_bgdl.kernel.delivery import Delivery, Soon
+from jupyter_bgdl.kernel.handlers import Handlers
+from jupyter_bgdl.kernel.identity import identity
+from jupyter_bgdl.kernel.pump import get_pump
+from jupyter_bgdl.kernel.task import DownloadTask
+from jupyter_bgdl.messages import ClientMessage
+from jupyter_bgdl.model import (
+    PROTOCOL,
+    AttachReply,
+    AttachRequest,
+    DetachRequest,
+    Event,
+    LogRequest,
+    SessionView,
+    TaskState,
+    TaskView,
+)
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_NOTE = 65536
+_PATHS = ("staging_directory", "ca_bundle")
+
+_attached: dict[tuple[str | None, str], Attachment] = {}
+"""The session objects of this process, by server and identifier."""
+
+
+@cache
+def _link(server_url: str | None, token: str | None) -> tuple[Connection, Channel]:
+    connection = Connection(server_url, token)
+    connection.check()
+    return connection, Channel(connection)
+
+
+class Attachment:
+    """Base of a session. The server's answers and the channel keep it up to date."""
+
+    def __new__(
+        cls, configuration: SessionConfiguration, *args: Any, server_url: Any = None, **kwargs: Any
+    ) -> Self:
+        known = _attached.get((server_url, configuration.identifier))
+        return known if isinstance(known, cls) else super().__new__(cls)
+
+    def __init__(
+        self,
+        configuration: SessionConfiguration,
+        *,
+        take_over: bool,
+        server_url: str | None,
+        token: str | None,
+    ) -> None:
+        if not hasattr(self, "identifier"):
+            self._connection, self._channel = _link(server_url, token)
+            self._key = (server_url, configuration.identifier)
+            self.identifier = configuration.identifier
+            self.pump = get_pump()
+            self.handlers = Handlers(self)  # type: ignore[arg-type]
+            self._tasks: dict[int, DownloadTask] = {}
+            self._with_callbacks: set[DownloadTask] = set()
+            self._progress = Soon(self.pump.post)
+            self._delivery: Delivery | None = None
+            self._changes = Soon(self.pump.post)
+            self._on_change: Callable[[], None] | None = None
+        self._attach(configuration, take_over)
+
+    def _attach(self, configuration: SessionConfiguration, take_over: bool) -> None:
+        explicit = configuration.explicit
+        for name in _PATHS:
+            if explicit.get(name):
+                explicit[name] = str(Path(explicit[name]).expanduser().absolute())
+        request = AttachRequest(
+            protocol=PROTOCOL, kernel=identity(), configuration=explicit, take_over=take_over
+        )
+        reply = self._call("POST", "/attach", request, answer=AttachReply)
+        self._view: SessionView = reply.session
+        self.options: dict[str, Any] = reply.options
+        for change in reply.changed:
+            print(f"{self.identifier}: {change.name} is now {change.new} (was {change.old}).")
+        self._own(reply)
+        for view in reply.tasks:
+            self.task_from(view)
+        if _attached.get(self._key) is not self:
+            _attached[self._key] = self
+            self._channel.add(self)
+
+    def _own(self, reply: AttachReply) -> None:
+        """Take the outcome of an attach: owner under which epoch, or not."""
+        delivery = self._delivery
+        if not reply.is_owner:
+            self._delivery = None
+        elif delivery is None or delivery.epoch != reply.epoch:
+            self._delivery = Delivery(self, reply.epoch)  # type: ignore[arg-type]
+            if self.handlers.any:
+                self._delivery.begin()
+        else:
+            return
+        if delivery is not None:
+            delivery.end()
+
+    @property
+    def view(self) -> SessionView:
+        """All that the server tells of it."""
+        return self._view
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this kernel hears the session's events. Others may submit and look."""
+        return self._delivery is not None
+
+    @property
+    def configuration(self) -> SessionConfiguration:
+        """What is in force, write-only values left out. A copy."""
+        options = {k: v for k, v in self.options.items() if v is not None}
+        return SessionConfiguration(self.identifier, **options)
+
+    def detach(self) -> None:
+        """Give ownership up: the events wait for whoever attaches next."""
+        if self._delivery is not None:
+            epoch = self._delivery.epoch
+            self._leave()
+            self._call("POST", "/detach", DetachRequest(epoch))
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._delivery is not None:
+            self._delivery.end()
+            self._delivery = None
+        if _attached.get(self._key) is self:
+            del _attached[self._key]
+            self._channel.remove(self.identifier)
+
+    def _require_ownership(self) -> None:
+        if self._delivery is None:
+            owner = self._view.owner
+            raise errors.SessionOwnedElsewhere(
+                f"Session {self.identifier!r} belongs to {owner.name if owner else 'nobody'}, so "
+                "its events go there. Pass take_over=True to take it."
+            )
+
+    def begin_delivery(self) -> None:
+        """Somebody is there who takes events, or was registered again."""
+        if self._delivery is not None:
+            self._delivery.begin()
+
+    # What the server says, in the background thread
+
+    async def attach_again(self) -> None:
+        """The connection was lost: the server may have another opinion now."""
+        request = AttachRequest(protocol=PROTOCOL, kernel=identity())
+        path = f"{self._path}/attach"
+        reply = await self._connection.fetch("POST", path, request, answer=AttachReply)
+        self._view = reply.session
+        self._own(reply)
+
+    def opening(self) -> list[ClientMessage]:
+        """What to say when the channel opens."""
+        delivery = self._delivery
+        return [delivery.message] if delivery is not None and delivery.begun else []
+
+    def state_came(self, session: SessionView | None, tasks: list[TaskView]) -> None:
+        """Newest views of what changed."""
+        if session is not None:
+            self._take(session)
+        wants_progress = self.handlers.wants_progress and self.is_owner
+        for view in tasks:
+            before = self._tasks.get(view.task_identifier)
+            received = before.view.received if before is not None else 0
+            task = self.task_from(view)
+            if wants_progress and view.received != received and view.state == TaskState.RUNNING:
+                self._progress.post(
+                    view.task_identifier, lambda task=task: self._tell_progress(task)
+                )  # type: ignore[misc]
+        self.look_again()
+        if self._on_change is not None:
+            self._changes.post(0, self._on_change)
+
+    def event_came(self, event: Event) -> None:
+        """From the journal."""
+        if self._delivery is not None:
+            self._delivery.event_came(event)
+
+    def task_removed(self, number: int) -> None:
+        """Somebody removed a completed task."""
+        self._tasks.pop(number, None)
+
+    def fenced(self, owner: str) -> None:
+        """Another kernel took the session over."""
+        self._leave()
+        if call := self.handlers.invalid_call():
+            place, function = call
+            self.pump.post(lambda: self._protect(place, function))
+        self.note(f"{owner} took the session over.\n")
+        self.look_again()
+
+    def _tell_progress(self, task: DownloadTask) -> None:
+        if call := self.handlers.progress_call(task):
+            self._protect(*call)
+
+    def _protect(self, place: Any, function: Any) -> None:
+        try:
+            place.run(function, self.note)
+        except BaseException as error:  # noqa: BLE001 - shown and logged
+            place.show_traceback(error, self.note)
+
+    # What tasks and delivery need
+
+    def task_from(self, view: TaskView) -> DownloadTask:
+        """The one object for that task in this kernel, brought up to date."""
+        task = self._tasks.get(view.task_identifier)
+        if task is None:
+            task = self._tasks.setdefault(
+                view.task_identifier,
+                DownloadTask(self, view),  # type: ignore[arg-type]
+            )
+        task.update(view)
+        return task
+
+    def task_of(self, event: Event) -> DownloadTask | None:
+        """The task that an event is about."""
+        return self.task_from(event.task) if event.task is not None else None
+
+    def known_tasks(self) -> list[DownloadTask]:
+        """Those that this kernel has met."""
+        return list(self._tasks.values())
+
+    def has_heard(self, view: TaskView) -> bool:
+        """Whether the terminal event of that completed task was handled, or never comes here."""
+        delivery = self._delivery
+        if delivery is None or not delivery.begun:
+            return True
+        if delivery.has_completed(view.task_identifier, view.generation):
+            return True
+        return self._view.undelivered == 0
+
+    def is_settled(self) -> bool:
+        """Whether nothing runs or waits and, where this kernel hears events, all were handled."""
+        counts = self._view.counts
+        if counts.running or counts.waiting:
+            return False
+        hears = self._delivery is not None and self._delivery.begun
+        return not hears or self._view.undelivered == 0
+
+    def before_waiting(self) -> None:
+        """What is known may be older than what was just submitted."""
+        self._take(self._call("GET", "", answer=SessionView))
+
+    async def before_waiting_async(self) -> None:
+        """As :meth:`before_waiting`."""
+        future = self._connection.spawn(
+            self._connection.fetch("GET", self._path, answer=SessionView)
+        )
+        self._take(await asyncio.wrap_future(future))
+
+    def on_change(self, function: Callable[[], None]) -> None:
+        """Call ``function`` on the main thread when something changed; one at a time."""
+        self._on_change = function
+
+    def watch_callbacks(self, task: DownloadTask) -> None:
+        """That task has done callbacks."""
+        self._with_callbacks.add(task)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Something changed that somebody may wait for."""
+        self.pump.notify()
+        for task in list(self._with_callbacks):
+            if task.is_settled():
+                self._with_callbacks.discard(task)
+                self.pump.post(task.run_callbacks)
+
+    def say(self, message: ClientMessage) -> None:
+        """On the channel; from any thread."""
+        self._channel.send(message)
+
+    def note(self, text: str) -> None:
+        """Append to the session's log, in the background; from any thread."""
+        for start in range(0, len(text), _LONGEST_NOTE):
+            self._connection.spawn(self._note(text[start : start + _LONGEST_NOTE]))
+
+    async def _note(self, text: str) -> None:
+        try:
+            await self._connection.fetch("POST", f"{self._path}/log", LogRequest(text))
+        except errors.BackgroundTransferError as error:
+            _log.warning("The session's log could not be written: %s", error)
+
+    def call_task(self, method: str, number: int, action: str, body: Any = None) -> TaskView:
+        """One REST call on a task."""
+        path = f"{self._path}/tasks/{number}{action}"
+        return self._connection.call(method, path, body, answer=TaskView)
+
+    def _call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
+        return self._connection.call(method, self._path + path, body, answer=answer)
+
+    @property
+    def _path(self) -> str:
+        return f"bgdl/sessions/{quote(self.identifier, safe='')}"
+
+    def _take(self, view: SessionView) -> None:
+        if view.revision >= self._view.revision:
+            self._view = view

@@ -1,0 +1,82 @@
+"""How a session behaves: mirrors ``URLSessionConfiguration``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from jupyter_bgdl.errors import InvalidRequest
+from jupyter_bgdl.model import SessionOptions
+
+_DEFAULTS = SessionOptions()
+_NAMES = tuple(field.name for field in msgspec.structs.fields(SessionOptions))
+
+
+class SessionConfiguration:
+    """The options of a session; made by :meth:`background`.
+
+    Attributes (see :class:`~jupyter_bgdl.model.SessionOptions` for units): ``timeout_for_request``,
+    ``timeout_for_resource``, ``maximum_connections_per_host``, ``additional_headers``,
+    ``staging_directory``, ``proxy``, ``ca_bundle``. What is set wins over what the session had;
+    what is not set stays as it was. Copied when the session is made; later changes don't count.
+    """
+
+    identifier: str
+    timeout_for_request: float
+    timeout_for_resource: float
+    maximum_connections_per_host: int
+    additional_headers: dict[str, str]
+    staging_directory: str | None
+    proxy: str | None
+    ca_bundle: str | None
+
+    def __init__(self, identifier: str, **options: Any) -> None:
+        if not isinstance(identifier, str):
+            raise InvalidRequest(f"An identifier is a string, not {type(identifier).__name__}.")
+        if not (0 < len(identifier) <= 255 and identifier.isprintable() and "/" not in identifier):
+            raise InvalidRequest(
+                'An identifier is made of 1 to 255 printable characters other than "/".'
+            )
+        object.__setattr__(self, "identifier", identifier)
+        object.__setattr__(self, "_explicit", {})
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def background(cls, identifier: str) -> SessionConfiguration:
+        """``URLSessionConfiguration.background(withIdentifier:)``.
+
+        ``identifier`` is a fixed string, unique per Jupyter user: it is what finds the session
+        again. Raises InvalidRequest.
+        """
+        return cls(identifier)
+
+    @property
+    def explicit(self) -> dict[str, Any]:
+        """A copy of what was set."""
+        return dict(self._explicit)
+
+    _explicit: dict[str, Any]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _NAMES:
+            raise TypeError(f"There is no option {name!r}. There are: {', '.join(_NAMES)}.")
+        try:
+            msgspec.convert({name: value}, SessionOptions)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"{name}: {error}") from error
+        self._explicit[name] = value
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _NAMES:
+            return self._explicit.get(name, getattr(_DEFAULTS, name))
+        raise AttributeError(name)
+
+    def __repr__(self) -> str:
+        # Headers and a proxy's address may hold secrets.
+        shown = [
+            f"{name}={'…' if name in ('additional_headers', 'proxy') else repr(value)}"
+            for name, value in self._explicit.items()
+        ]
+        return f"<SessionConfiguration {', '.join([repr(self.identifier), *shown])}>"

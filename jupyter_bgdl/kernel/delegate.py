@@ -1,0 +1,65 @@
+"""What a session tells: mirrors ``URLSessionDelegate`` and its kin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_bgdl.errors import TransferError
+    from jupyter_bgdl.kernel.session import Session
+    from jupyter_bgdl.kernel.task import DownloadTask
+
+_PREFIXES = ("session_", "task_", "download_task_")
+
+
+class SessionDelegate:
+    """Base of your delegate; every method does nothing.
+
+    Methods are called on the kernel's main thread, between cells, in the order in which things
+    happened, and may be ``async def``. Per task: *finish downloading*, then *complete*.
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in vars(cls):
+            if name.startswith(_PREFIXES) and not hasattr(SessionDelegate, name):
+                known = [n for n in vars(SessionDelegate) if n.startswith(_PREFIXES)]
+                raise TypeError(f"A delegate has no method {name!r}. There are: {', '.join(known)}")
+
+    def session_did_finish_events(self, session: Session) -> None:
+        """All tasks are done and all their events were delivered; again after later tasks.
+
+        Apple: ``urlSessionDidFinishEvents(forBackgroundURLSession:)``.
+        """
+
+    def session_did_become_invalid(self, session: Session) -> None:
+        """Another kernel took the session over; this object hears nothing any more.
+
+        Apple: ``urlSession(_:didBecomeInvalidWithError:)``.
+        """
+
+    def task_did_complete(
+        self, session: Session, task: DownloadTask, error: TransferError | None
+    ) -> None:
+        """The last event of a task. ``error`` is None when it went well.
+
+        Apple: ``urlSession(_:task:didCompleteWithError:)``.
+        """
+
+    def download_task_did_write_data(
+        self, session: Session, task: DownloadTask, received: int, total: int | None
+    ) -> None:
+        """Bytes arrived: at most five times a second, the newest only, never replayed.
+
+        Apple: ``urlSession(_:downloadTask:didWriteData:…)``.
+        """
+
+    def download_task_did_finish_downloading(
+        self, session: Session, task: DownloadTask, location: Path
+    ) -> None:
+        """The body is at ``location``. Look at ``task.response``: an error page is a body, too.
+
+        Without ``to=`` the file is valid until this method returns: use ``task.move_to()``.
+        Apple: ``urlSession(_:downloadTask:didFinishDownloadingTo:)``.
+        """

@@ -1,0 +1,146 @@
+"""Takes a session's events to its handlers: in order, one at a time, each acknowledged.
+
+    event came ─▶ queued ─▶ job on the main thread ─▶ handler ─▶ acknowledged, or parked
+
+An event that comes again (the connection was lost before its acknowledgement arrived) is
+acknowledged again, not handled again. A parked one that comes again is meant to be handled.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from jupyter_bgdl.kernel.handlers import Call
+from jupyter_bgdl.kernel.output import Place
+from jupyter_bgdl.messages import Acknowledge, Deliver
+from jupyter_bgdl.model import Event, EventKind
+
+if TYPE_CHECKING:
+    from jupyter_bgdl.kernel.session import Session
+
+_log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Of one session, under one epoch. Begins when somebody is there to take events."""
+
+    def __init__(self, session: Session, epoch: int) -> None:
+        self._session = session
+        self.epoch = epoch
+        self.begun = False
+        self._lock = threading.Lock()
+        self._queue: list[tuple[int, Event]] = []
+        self._queued: set[int] = set()
+        self._handled: set[int] = set()
+        self._parked: set[int] = set()
+        self._completed: set[tuple[int, int]] = set()
+        """Tasks and generations whose terminal event was dealt with."""
+        self._over = False
+
+    def begin(self) -> None:
+        """Ask for the backlog, and for what was parked."""
+        self.begun = True
+        self._session.say(self.message)
+
+    @property
+    def message(self) -> Deliver:
+        return Deliver(self._session.identifier, self.epoch, parked=True)
+
+    def end(self) -> None:
+        """The session is somebody else's now. What was not handled yet never will be here."""
+        with self._lock:
+            self._over = True
+            self._queue.clear()
+
+    def has_completed(self, task: int, generation: int) -> bool:
+        return (task, generation) in self._completed
+
+    def event_came(self, event: Event) -> None:
+        """In the background thread."""
+        sequence = event.sequence
+        with self._lock:
+            if self._over or sequence in self._queued:
+                return
+            if sequence in self._handled and sequence not in self._parked:
+                self._acknowledge(sequence, None)
+                return
+            self._parked.discard(sequence)
+            self._queued.add(sequence)
+            heapq.heappush(self._queue, (sequence, event))
+        self._session.pump.post(self._next)
+
+    def _next(self) -> Awaitable[None] | None:
+        """On the main thread: deal with the oldest event."""
+        with self._lock:
+            if self._over or not self._queue:
+                return None
+            event = heapq.heappop(self._queue)[1]
+        task = self._session.task_of(event)
+        calls = self._session.handlers.calls(event, task)
+        if task is not None:
+            task.redelivered = event.redelivered
+        return self._run(event, calls)
+
+    def _run(self, event: Event, calls: list[tuple[Place, Call]]) -> Awaitable[None] | None:
+        for place, call in calls:
+            try:
+                rest = place.run(call, self._session.note)
+            except BaseException as error:  # noqa: BLE001 - shown, logged and parked
+                self._done(event, place.show_traceback(error, self._session.note))
+                return None
+            if rest is not None:
+                return self._await(event, place, rest)
+        self._done(event, None)
+        return None
+
+    async def _await(self, event: Event, place: Place, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except BaseException as error:  # noqa: BLE001 - shown, logged and parked
+            self._done(event, place.show_traceback(error, self._session.note))
+        else:
+            self._done(event, None)
+
+    def _done(self, event: Event, parked: str | None) -> None:
+        with self._lock:
+            self._queued.discard(event.sequence)
+            self._handled.add(event.sequence)
+            if parked is not None:
+                self._parked.add(event.sequence)
+            if event.kind == EventKind.COMPLETED and event.task is not None:
+                self._completed.add((event.task.task_identifier, event.task.generation))
+            if not self._over:
+                self._acknowledge(event.sequence, parked)
+        self._session.look_again()
+
+    def _acknowledge(self, sequence: int, parked: str | None) -> None:
+        self._session.say(
+            Acknowledge(self._session.identifier, self.epoch, sequence, parked=parked)
+        )
+
+
+class Soon:
+    """A job per key that is posted at most once at a time, however often it is asked for."""
+
+    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
+        self._post = post
+        self._waiting: set[int] = set()
+        self._lock = threading.Lock()
+
+    def post(self, key: int, job: Callable[[], None]) -> None:
+        """From any thread."""
+        with self._lock:
+            if key in self._waiting:
+                return
+            self._waiting.add(key)
+
+        def run() -> None:
+            with self._lock:
+                self._waiting.discard(key)
+            job()
+
+        self._post(run)

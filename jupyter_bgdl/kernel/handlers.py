@@ -1,0 +1,140 @@
+"""Who hears of a session's events: a delegate, or functions that were decorated."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_bgdl.errors import InvalidRequest, TransferError
+from jupyter_bgdl.kernel.delegate import SessionDelegate
+from jupyter_bgdl.kernel.output import Place
+from jupyter_bgdl.kernel.task import error_of
+from jupyter_bgdl.model import Event, EventKind
+
+if TYPE_CHECKING:
+    from jupyter_bgdl.kernel.session import Session
+    from jupyter_bgdl.kernel.task import DownloadTask
+
+Handler = Callable[..., Any]
+Call = Callable[[], Awaitable[None] | None]
+
+
+class Handlers:
+    """Of one session. Registering again replaces; delegate and decorators exclude each other."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._delegate: SessionDelegate | None = None
+        self._functions: dict[str, Handler] = {}
+        self._places: dict[str, Place] = {}
+
+    @property
+    def any(self) -> bool:
+        return self._delegate is not None or bool(self._functions)
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether somebody would take a staged file."""
+        return self._delegate is not None or "on_finish" in self._functions
+
+    @property
+    def wants_progress(self) -> bool:
+        name = "download_task_did_write_data"
+        return self._delegate is not None and getattr(type(self._delegate), name) is not getattr(
+            SessionDelegate, name
+        )
+
+    def set_delegate(self, delegate: SessionDelegate) -> None:
+        if not isinstance(delegate, SessionDelegate):
+            raise TypeError(
+                "A delegate is an instance of a class that inherits from SessionDelegate, "
+                f"not {delegate!r}."
+            )
+        if self._functions:
+            raise InvalidRequest("This session has decorated handlers; it can't have a delegate.")
+        self._delegate = delegate
+        self._places["delegate"] = Place.here()
+
+    def set(self, kind: str, function: Handler) -> None:
+        if not callable(function):
+            raise TypeError(f"{kind} decorates a function, not {function!r}.")
+        if self._delegate is not None:
+            raise InvalidRequest(f"This session has a delegate; it can't have {kind}, too.")
+        self._functions[kind] = function
+        self._places[kind] = Place.here()
+
+    def calls(self, event: Event, task: DownloadTask | None) -> list[tuple[Place, Call]]:
+        """What to call for an event, each in the place (cell) where it was registered."""
+        if self._delegate is not None:
+            return [(self._places["delegate"], self._delegate_call(self._delegate, event, task))]
+        session, function = self._session, self._functions
+        if event.kind == EventKind.SESSION_FINISHED:
+            return self._call("on_all_finished", session)
+        assert task is not None
+        assert event.task is not None
+        if event.kind == EventKind.FINISHED_DOWNLOADING:
+            return self._call("on_finish", task, Path(event.task.path or ""))
+        error = error_of(event.task)
+        if error is None:
+            return []
+        if "on_error" not in function:
+            return [(self._somewhere(), lambda: _show(session.identifier, task.name, error))]
+        return self._call("on_error", task, error)
+
+    def invalid_call(self) -> tuple[Place, Call] | None:
+        """What to call when the session was taken over."""
+        delegate = self._delegate
+        if delegate is None:
+            return None
+        return (
+            self._places["delegate"],
+            lambda: delegate.session_did_become_invalid(self._session),
+        )
+
+    def progress_call(self, task: DownloadTask) -> tuple[Place, Call] | None:
+        delegate = self._delegate
+        if delegate is None:
+            return None
+        view = task.view
+        return (
+            self._places["delegate"],
+            lambda: delegate.download_task_did_write_data(
+                self._session, task, view.received, view.total
+            ),
+        )
+
+    def _call(self, kind: str, *arguments: object) -> list[tuple[Place, Call]]:
+        if kind not in self._functions:
+            return []
+        function = self._functions[kind]
+        return [(self._places[kind], lambda: _awaitable(function(*arguments)))]
+
+    def _delegate_call(
+        self, delegate: SessionDelegate, event: Event, task: DownloadTask | None
+    ) -> Call:
+        session = self._session
+        if event.kind == EventKind.SESSION_FINISHED:
+            return lambda: _awaitable(delegate.session_did_finish_events(session))  # type: ignore[func-returns-value]
+        assert task is not None
+        assert event.task is not None
+        if event.kind == EventKind.FINISHED_DOWNLOADING:
+            path = Path(event.task.path or "")
+            return lambda: _awaitable(
+                delegate.download_task_did_finish_downloading(session, task, path)  # type: ignore[func-returns-value]
+            )
+        error = error_of(event.task)
+        return lambda: _awaitable(delegate.task_did_complete(session, task, error))  # type: ignore[func-returns-value]
+
+    def _somewhere(self) -> Place:
+        return next(iter(self._places.values()))
+
+
+def _awaitable(result: object) -> Awaitable[None] | None:
+    return result if inspect.isawaitable(result) else None
+
+
+def _show(session: str, name: str, error: TransferError) -> None:
+    print(f"{session}: {name} failed: {error}", file=sys.stderr)

@@ -1,0 +1,253 @@
+"""A download, as the notebook holds it: mirrors ``URLSessionDownloadTask``."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyter_bgdl import errors
+from jupyter_bgdl.kernel import display, files
+from jupyter_bgdl.kernel.output import Place
+from jupyter_bgdl.model import (
+    MovedRequest,
+    Request,
+    ResponseView,
+    TaskState,
+    TaskView,
+    WaitingFor,
+)
+
+if TYPE_CHECKING:
+    from jupyter_bgdl.kernel.session import Session
+
+
+class Progress(NamedTuple):
+    """How far a download is."""
+
+    received: int
+    """Bytes."""
+    total: int | None
+    """Bytes; None while the size is unknown."""
+    rate: float
+    """Bytes a second, mean of the last five seconds."""
+    eta: float | None
+    """Seconds that are left; None if nobody can know."""
+
+
+class DownloadTask:
+    """Made by a session, never directly. What it shows is the newest that the server told."""
+
+    def __init__(self, session: Session, view: TaskView) -> None:
+        self._session = session
+        self._view = view
+        self._lock = threading.Lock()
+        self._callbacks: list[tuple[Place, Callable[[DownloadTask], object]]] = []
+        self.redelivered = False
+        """Whether the event that is being handled was sent before, to a kernel that went away
+        (or raised) before it acknowledged it: what the handler does may be done already."""
+
+    @property
+    def view(self) -> TaskView:
+        """All that the server tells of it."""
+        return self._view
+
+    def update(self, view: TaskView) -> bool:
+        """Take a view from the server, unless it is older; whether it was taken."""
+        with self._lock:
+            if view.revision < self._view.revision:
+                return False
+            self._view = view
+        return True
+
+    @property
+    def task_identifier(self) -> int:
+        """Unique in its session."""
+        return self._view.task_identifier
+
+    @property
+    def task_description(self) -> str:
+        """Your own words, given when it was made."""
+        return self._view.description
+
+    @property
+    def name(self) -> str:
+        """The file's name, provisional until the server has answered."""
+        return self._view.name
+
+    @property
+    def original_request(self) -> Request:
+        """What was asked for; its headers are write-only, its URL is shown without secrets."""
+        return Request(self._view.url)
+
+    @property
+    def current_request(self) -> Request:
+        """Differs from the original one after redirects."""
+        response = self._view.response
+        return Request(response.url) if response is not None else self.original_request
+
+    @property
+    def response(self) -> ResponseView | None:
+        """Head of the response: status code, metadata; None before there is one."""
+        return self._view.response
+
+    @property
+    def error(self) -> errors.TransferError | None:
+        """Why it failed, or None."""
+        return error_of(self._view)
+
+    @property
+    def state(self) -> TaskState:
+        """``running``, ``suspended``, ``canceling`` or ``completed``."""
+        return self._view.state
+
+    @property
+    def waiting_for(self) -> WaitingFor | None:
+        """Why it does not run although it was resumed."""
+        return self._view.waiting_for
+
+    @property
+    def progress(self) -> Progress:
+        view = self._view
+        eta = None
+        if view.total is not None and view.rate > 0:
+            eta = (view.total - view.received) / view.rate
+        return Progress(view.received, view.total, view.rate, eta)
+
+    @property
+    def path(self) -> Path | None:
+        """Where the file is; None before it is there."""
+        return Path(self._view.path) if self._view.path else None
+
+    def resume(self) -> None:
+        """Start, or go on. Apple: ``resume()``."""
+        self._act("resume")
+        self._session.resumed(self)
+
+    def suspend(self) -> None:
+        """Pause; bytes that are there are kept. Apple: ``suspend()``."""
+        self._act("suspend")
+
+    def cancel(self) -> None:
+        """End it, and delete what was fetched. Returns at once; the task completes with
+        :class:`~jupyter_bgdl.errors.Cancelled`. Apple: ``cancel()``."""
+        self._act("cancel")
+
+    def retry(self) -> None:
+        """Open a failed or cancelled task again, as a new generation."""
+        self._act("retry")
+
+    def _act(self, action: str) -> None:
+        self.update(self._session.call_task("POST", self.task_identifier, f"/{action}"))
+
+    def result(self, timeout: float | None = None) -> Path:
+        """Wait until it is done, and return the file's path.
+
+        ``timeout`` in seconds. The stop button ends the waiting, not the transfer. Handlers run
+        while this waits, and have returned when it does. Raises the task's error, or StillRunning.
+        """
+        self._session.before_waiting()
+        if not self._session.pump.wait(self.is_settled, timeout):
+            raise errors.StillRunning(f"{self.name} is not done after {timeout} s; it goes on.")
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, Path]:
+        return self._finished().__await__()
+
+    async def _finished(self) -> Path:
+        await self._session.before_waiting_async()
+        await self._session.pump.until(self.is_settled)
+        return self._outcome()
+
+    def is_settled(self) -> bool:
+        """Whether it is completed and, where this kernel hears events, they were handled."""
+        view = self._view
+        return view.state == TaskState.COMPLETED and self._session.has_heard(view)
+
+    def _outcome(self) -> Path:
+        if error := self.error:
+            raise error
+        if self._view.destination is None:
+            raise errors.InvalidRequest(
+                f"{self.name} was downloaded without to=, so its file is handed to the session's "
+                "handler or delegate, which moves it with task.move_to()."
+            )
+        assert self.path is not None
+        return self.path
+
+    def add_done_callback(self, function: Callable[[DownloadTask], object]) -> None:
+        """Call ``function(task)`` on the main thread when it is done; soon, if it is already.
+
+        In every kernel that registers it, every time: for what has to happen once, use
+        ``session.on_finish``.
+        """
+        if self.state == TaskState.COMPLETED:
+            self._session.before_waiting()
+        place = Place.here()
+        with self._lock:
+            self._callbacks.append((place, function))
+        self._session.watch_callbacks(self)
+
+    def run_callbacks(self) -> None:
+        """On the main thread: call those that were added, each once."""
+        with self._lock:
+            due, self._callbacks = self._callbacks, []
+        for place, function in due:
+            try:
+                place.run(partial(_call, function, self), self._session.note)
+            except BaseException as error:  # noqa: BLE001 - shown and logged
+                place.show_traceback(error, self._session.note)
+
+    def move_to(self, destination: str | os.PathLike[str]) -> Path:
+        """Move the staged file to ``destination`` (a file or a folder), and return its new path.
+
+        An existing file is never overwritten: DestinationExists. Calling it again for the same
+        file is fine. Apple's article: move the file before the callback returns.
+        """
+        location = self.path
+        if self._view.destination is not None or location is None:
+            raise errors.InvalidRequest("Only a file that was downloaded without to= is moved.")
+        try:
+            path = files.move(location, destination)
+        except FileNotFoundError as error:
+            raise errors.InvalidRequest(
+                f"{location} is gone: a staged file is there until its handler has returned."
+            ) from error
+        self.update(
+            self._session.call_task(
+                "POST", self.task_identifier, "/moved", MovedRequest(str(path.absolute()))
+            )
+        )
+        return path
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        return display.task_bundle(self._view)
+
+    def __repr__(self) -> str:
+        return f"<DownloadTask {self.task_identifier} {display.task_line(self._view, time.time())}>"
+
+
+def error_of(view: TaskView) -> errors.TransferError | None:
+    """The exception that a completed task stands for."""
+    told = view.error
+    if told is None:
+        return None
+    kind = errors.by_code.get(told.code, errors.TransferError)
+    if not issubclass(kind, errors.TransferError):
+        kind = _also_transfer_error(kind)
+    return kind(told.message)
+
+
+def _call(function: Callable[[DownloadTask], object], task: DownloadTask) -> None:
+    function(task)
+
+
+def _also_transfer_error(
+    kind: type[errors.BackgroundTransferError],
+) -> type[errors.TransferError]:
+    """What can also be refused at once (an existing destination) may happen to a transfer."""
+    return type(kind.__name__, (kind, errors.TransferError), {"__module__": kind.__module__})
