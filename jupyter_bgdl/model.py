@@ -382,6 +382,8 @@ class ServerInfo(Struct, frozen=True, kw_only=True):
     name: Literal["jupyter_bgdl"] = "jupyter_bgdl"
     version: str
     protocol: int = PROTOCOL
+    root: str | None = None
+    """Absolute path, symlinks resolved, of the folder that the file browser shows."""
 
 
 class Failure(Struct, frozen=True):

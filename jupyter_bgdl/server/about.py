@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from importlib import metadata
+from pathlib import Path
 
 from jupyter_bgdl.model import ServerInfo
 from jupyter_bgdl.server.operations import Call, Operation
@@ -19,7 +21,14 @@ def version() -> str:
 
 
 async def info(call: Call) -> ServerInfo:
-    return ServerInfo(version=version())
+    root = None
+    if call.root:
+        root = await asyncio.to_thread(_resolved, call.root)
+    return ServerInfo(version=version(), root=root)
+
+
+def _resolved(folder: str) -> str:
+    return str(Path(folder).expanduser().resolve())
 
 
 OPERATIONS = (

@@ -84,6 +84,7 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
                 path=parameters(path, operation.path_type),
                 query=parameters(self._query(), operation.query_type),
                 body=await self._body(operation.request),
+                root=self.settings.get("server_root_dir"),
             )
             answer = await operation.run(call)
         except errors.BackgroundTransferError as error:

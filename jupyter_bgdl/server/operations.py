@@ -58,6 +58,8 @@ class Call(Struct, frozen=True):
     path: Any
     query: Any
     body: Any
+    root: str | None = None
+    """Folder that the file browser shows, as the Jupyter server writes it (with ``~``)."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):

@@ -94,11 +94,11 @@ export class Actions implements IActions {
   }
 
   canOpen(path: string): boolean {
-    return contentsPath(path, PageConfig.getOption('serverRoot')) !== null;
+    return this._contentsPath(path) !== null;
   }
 
   open(path: string): void {
-    const local = contentsPath(path, PageConfig.getOption('serverRoot'));
+    const local = this._contentsPath(path);
     if (local !== null) {
       void this._application.commands.execute('docmanager:open', { path: local });
     }
@@ -154,7 +154,12 @@ export class Actions implements IActions {
   }
 
   private _revealable(task: ITaskView): string | null {
-    return task.path === null ? null : contentsPath(task.path, PageConfig.getOption('serverRoot'));
+    return task.path === null ? null : this._contentsPath(task.path);
+  }
+
+  private _contentsPath(path: string): string | null {
+    const { root } = this._store;
+    return root === null ? null : contentsPath(path, root);
   }
 
   private async _reveal(task: ITaskView): Promise<void> {

@@ -3,14 +3,14 @@
  * lost, and honest about which of the two it is.
  */
 
-import { ClientMessage, ServerMessage } from './wire';
+import { ClientMessage, IServerInfo, ServerMessage } from './wire';
 
 /** What the channel needs of the outside. */
 export interface IEndpoint {
   /** Open a websocket to the server's channel. */
   open(): WebSocket;
-  /** Ask the server for a sign of life; rejects if there is none. */
-  probe(): Promise<void>;
+  /** Ask the server who it is; rejects if it gives no sign of life. */
+  info(): Promise<IServerInfo>;
 }
 
 export type ChannelStatus = 'idle' | 'connecting' | 'connected' | 'lost';
@@ -175,7 +175,7 @@ export class Channel {
     this._silence = window.setInterval(() => {
       if (this.expecting && Date.now() - this._heard > SILENCE * 1000) {
         this._heard = Date.now();
-        this._endpoint.probe().catch(this._drop);
+        this._endpoint.info().catch(this._drop);
       }
     }, 1000);
   }

@@ -4,7 +4,7 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { IServer, ServerError, TaskVerb } from './store';
-import { IFailure, ILogLine, ILogPage, ITaskPage, ITaskView } from './wire';
+import { IFailure, ILogLine, ILogPage, IServerInfo, ITaskPage, ITaskView } from './wire';
 
 const PAGE = 500;
 
@@ -17,10 +17,14 @@ export class Server implements IServer {
     return new WebSocket(URLExt.join(wsUrl, 'bgdl', 'channel') + query);
   }
 
-  async probe(): Promise<void> {
+  async info(): Promise<IServerInfo> {
     const limit = AbortSignal.timeout(10_000);
     const url = URLExt.join(this._settings.baseUrl, 'bgdl');
-    await ServerConnection.makeRequest(url, { signal: limit }, this._settings);
+    const response = await ServerConnection.makeRequest(url, { signal: limit }, this._settings);
+    if (!response.ok) {
+      throw new ServerError(await failure(response));
+    }
+    return (await response.json()) as IServerInfo;
   }
 
   async act(session: string, number: number, verb: TaskVerb): Promise<ITaskView> {

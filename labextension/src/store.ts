@@ -77,6 +77,11 @@ export class Store {
     return this._answered.has(session) || this._answered.has(null);
   }
 
+  /** The folder that the file browser shows; null: not known (yet). */
+  get root(): string | null {
+    return this._root;
+  }
+
   /** Rises with every change. */
   get version(): number {
     return this._version;
@@ -227,12 +232,25 @@ export class Store {
   }
 
   private _statusChanged(): void {
+    if (this.status === 'connected' && this._root === null) {
+      this._learnRoot();
+    }
     if (this.status === 'lost') {
       this._state.nextConnection();
       this._meters.clear();
       this._channel.expecting = false;
     }
     this._changed({ session: null });
+  }
+
+  private _learnRoot(): void {
+    this._server
+      .info()
+      .then(({ root }) => {
+        this._root = root;
+        this._changed({ session: null });
+      })
+      .catch(reason => console.warn('jupyter-bgdl: the server did not say who it is', reason));
   }
 
   private _changed(change: IChange): void {
@@ -248,6 +266,7 @@ export class Store {
   private _answered = new Set<string | null>();
   private _listeners = new Set<(change: IChange) => void>();
   private _asOf: number | null = null;
+  private _root: string | null = null;
   private _version = 0;
 }
 

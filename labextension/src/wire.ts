@@ -99,6 +99,15 @@ export interface ITaskPage {
   next: number | null;
 }
 
+/** Answer of `GET /bgdl`. */
+export interface IServerInfo {
+  name: 'jupyter_bgdl';
+  version: string;
+  protocol: number;
+  /** Absolute path, symlinks resolved, of the folder that the file browser shows. */
+  root: string | null;
+}
+
 /** A line of a session's log. */
 export interface ILogLine {
   number: number;

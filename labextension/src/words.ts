@@ -152,7 +152,7 @@ export class Words {
       case 'retry':
         return this._retry(task, now);
       case 'disk_space':
-        return task.reason || trans.__('Disk is full');
+        return task.reason ? upperFirst(task.reason) : trans.__('Disk is full');
       case 'credentials':
         return task.reason
           ? trans.__('Needs credentials: %1', task.reason)
@@ -176,7 +176,7 @@ export class Words {
   failure(task: ITaskView): string {
     const { trans } = this;
     if (task.reason) {
-      return task.reason;
+      return upperFirst(task.reason);
     }
     switch (task.error?.code) {
       case 'checksum_mismatch':
@@ -354,4 +354,9 @@ export function allVerified(session: ISessionView, tasks: ITaskView[]): boolean 
 /** A reason within a sentence; an abbreviation keeps its capitals. */
 function lowerFirst(text: string): string {
   return /^\p{Lu}\p{Ll}/u.test(text) ? text[0].toLowerCase() + text.slice(1) : text;
+}
+
+/** A reason at the beginning of a line. */
+function upperFirst(text: string): string {
+  return text[0].toUpperCase() + text.slice(1);
 }

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -80,9 +79,10 @@ def _tonight() -> float:
 
 def _done(number: int, name: str, size: float, **changes: Any) -> dict[str, Any]:
     finished = time.time() - 60 * number
-    return task(
-        number, name, "completed", received=int(size), total=int(size), completed_at=finished
-    ) | changes
+    return (
+        task(number, name, "completed", received=int(size), total=int(size), completed_at=finished)
+        | changes
+    )
 
 
 def era5(step: int) -> list[dict[str, Any]]:
@@ -217,10 +217,10 @@ class Script:
 
 
 @pytest.fixture
-def script(page: Page) -> Iterator[Script]:
+def script(page: Page) -> Script:
     made = Script()
     page.route_web_socket(re.compile(r"/bgdl/channel"), made.connect)
-    yield made
+    return made
 
 
 @pytest.fixture(params=["JupyterLab Light", "JupyterLab Dark"], ids=["light", "dark"])
@@ -237,7 +237,9 @@ def open_panel(page: Page, lab: Any, path: str = "lab?reset") -> Any:
     return panel
 
 
-def test_panel_in_every_state(page: Page, lab: Any, script: Script, theme: str, shots: Path) -> None:
+def test_panel_in_every_state(
+    page: Page, lab: Any, script: Script, theme: str, shots: Path
+) -> None:
     panel = open_panel(page, lab)
     expect(panel.locator(".jp-bgdl-Task")).to_have_count(14)
     script.play(page, 40)
@@ -277,9 +279,7 @@ def test_panel_empty(page: Page, lab: Any, script: Script, theme: str, shots: Pa
     panel.screenshot(path=shots / f"panel-empty-{theme}.png")
 
 
-def test_panel_not_connected(
-    page: Page, lab: Any, script: Script, theme: str, shots: Path
-) -> None:
+def test_panel_not_connected(page: Page, lab: Any, script: Script, theme: str, shots: Path) -> None:
     panel = open_panel(page, lab)
     script.play(page, 5)
     script.lose()
@@ -298,9 +298,7 @@ def test_output_in_every_state(
     page: Page, lab: Any, script: Script, theme: str, shots: Path
 ) -> None:
     over = session("gpcp", {"done": 3}, received=291 * 10**9, total=291 * 10**9)
-    files = [
-        _done(i + 1, f"gpcp_{i}.nc", 97 * GB, session="gpcp", verified=True) for i in range(3)
-    ]
+    files = [_done(i + 1, f"gpcp_{i}.nc", 97 * GB, session="gpcp", verified=True) for i in range(3)]
     script.more = [over], files
     subjects = [("era5", None), ("gpcp", None), ("era5", 1), ("era5", 6), ("cmip6", None)]
     for number, (name, wanted) in enumerate(subjects):

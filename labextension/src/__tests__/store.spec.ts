@@ -1,5 +1,5 @@
 import { IServer, Store } from '../store';
-import { ClientMessage, ITaskView, ServerMessage } from '../wire';
+import { ClientMessage, IServerInfo, ITaskView, ServerMessage } from '../wire';
 import { aDoneTask, aSession, aTask } from './views';
 
 /** A socket that the test holds the other end of. */
@@ -31,7 +31,7 @@ class Wire {
 
 class FakeServer implements IServer {
   wires: Wire[] = [];
-  probed = 0;
+  asked = 0;
   alive = true;
 
   open(): WebSocket {
@@ -43,9 +43,10 @@ class FakeServer implements IServer {
     return this.wires[this.wires.length - 1];
   }
 
-  probe(): Promise<void> {
-    this.probed += 1;
-    return this.alive ? Promise.resolve() : Promise.reject(new Error('gone'));
+  info(): Promise<IServerInfo> {
+    this.asked += 1;
+    const info = { name: 'jupyter_bgdl', version: '0', protocol: 1, root: '/home/me' } as const;
+    return this.alive ? Promise.resolve(info) : Promise.reject(new Error('gone'));
   }
 
   act(): Promise<ITaskView> {
@@ -160,14 +161,26 @@ test('pauses grow, and "try now" does not wait for them', () => {
   expect(store.nextTry! - Date.now()).toBeGreaterThan(first);
 });
 
+test('the folder that the file browser shows is asked for once', async () => {
+  store.watch('era5');
+  expect(store.root).toBeNull();
+  connect();
+  await jest.advanceTimersByTimeAsync(0);
+  expect(store.root).toBe('/home/me');
+  server.wire.close();
+  store.tryNow();
+  connect();
+  expect(server.asked).toBe(1);
+});
+
 test('silence while bytes should move is doubted', async () => {
   store.watch('era5');
   connect();
   server.alive = false;
   await jest.advanceTimersByTimeAsync(9000);
-  expect(server.probed).toBe(0);
+  expect(server.asked).toBe(1);
   await jest.advanceTimersByTimeAsync(3000);
-  expect(server.probed).toBe(1);
+  expect(server.asked).toBe(2);
   expect(store.status).toBe('lost');
 });
 

@@ -102,6 +102,13 @@ test('a failure without words of the server has ours', () => {
   expect(fail('never heard of')).toBe('Failed');
 });
 
+test('a reason of the server begins with a capital', () => {
+  const error = { code: 'destination_exists', message: '' };
+  expect(words.failure(aDoneTask({ reason: 'file already exists', error }))).toBe(
+    'File already exists'
+  );
+});
+
 test('the fold says what is in it', () => {
   const tasks = [aTask(), aTask({ phase: 'suspended' }), aDoneTask(), aDoneTask()];
   expect(words.more(tasks)).toBe('4 more: 1 runs, 1 paused, 2 done');
