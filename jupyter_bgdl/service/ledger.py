@@ -41,7 +41,7 @@ class Ledger:
         self.url = url
         self._db: sqlite3.Connection | None = None
         self._queries = queries()
-        self._committed: list[Callable[[], None]] = []
+        self._committed: dict[object, Callable[[], None]] = {}
         self._revision = 0
         self._clock_base = 0.0
         self._clock_start = 0.0
@@ -180,37 +180,38 @@ class Ledger:
     def transaction(self) -> Iterator[None]:
         """All or nothing. What was handed to :meth:`on_commit` runs after it, else is dropped."""
         db = self._database()
-        self._committed = []
+        self._committed = {}
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
             db.execute("COMMIT")
         except BaseException:
-            self._committed = []
+            self._committed = {}
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        committed, self._committed = self._committed, []
-        for action in committed:
+        committed, self._committed = self._committed, {}
+        for action in committed.values():
             action()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Part of a transaction that can fail by itself."""
-        db, kept = self._database(), len(self._committed)
+        db, kept = self._database(), self._committed.copy()
         db.execute("SAVEPOINT one")
         try:
             yield
         except BaseException:
-            del self._committed[kept:]
+            self._committed = kept
             if db.in_transaction:
                 db.execute("ROLLBACK TO one")
                 db.execute("RELEASE one")
             raise
         db.execute("RELEASE one")
 
-    def on_commit(self, action: Callable[[], None]) -> None:
-        self._committed.append(action)
+    def on_commit(self, action: Callable[[], None], key: object = None) -> None:
+        """Run ``action`` after the commit; of several with one ``key``, only the first."""
+        self._committed.setdefault(object() if key is None else key, action)
 
     def run(self, query: str, **parameters: Any) -> sqlite3.Cursor:
         return self._database().execute(self._queries[query], parameters)

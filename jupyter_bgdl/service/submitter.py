@@ -20,6 +20,7 @@ from jupyter_bgdl.model import (
     IfExists,
     Match,
     Phase,
+    SessionOptions,
     SubmitReply,
     Submitted,
     TaskSpec,
@@ -65,7 +66,7 @@ class Submitter:
             with self._ledger.transaction():
                 session = self._sessions.get(user, identifier)
                 known = self._matches(session, found)
-                results = [self._settle(session, one, known, sizes) for one in found]
+                results = [self._settle(session, options, one, known, sizes) for one in found]
                 reply = SubmitReply(
                     [Submitted(match, self._tasks.view(row)) for match, row in results]
                 )
@@ -80,16 +81,17 @@ class Submitter:
     def _settle(
         self,
         session: Row,
+        options: SessionOptions,
         found: Found,
         known: dict[str, Row],
         sizes: Mapping[str, int | None],
     ) -> tuple[Match, Row]:
-        wanted = found.wanted
-        row = known.get(wanted.match)
+        wanted, key = found.wanted, found.wanted.match
+        row = known.get(key)
         if row is None:
             self._check(found, None)
             match = Match.CREATED
-            row = self._tasks.add(session, wanted, self._sessions.options(session))
+            row = self._tasks.add(session, wanted, options)
             self._scheduler.after(row)
         elif row["phase"] != Phase.COMPLETED:
             match, row = Match.FOUND, self._renew(row, wanted)
@@ -98,7 +100,7 @@ class Submitter:
         else:
             self._check(found, row)
             match, row = Match.REOPENED, self._reopen(session, row, wanted)
-        known[wanted.match] = row
+        known[key] = row
         return match, row
 
     def _is_there(self, row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:

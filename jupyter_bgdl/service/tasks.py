@@ -105,7 +105,8 @@ class Tasks:
         }
 
     def _alive_again(self, session: Row, row: Row) -> None:
-        self._journal.retract_finish(session["id"])
+        if session["undelivered"]:
+            self._journal.retract_finish(session["id"])
         self.changed(row)
 
     def resume(self, row: Row) -> Row:
@@ -197,7 +198,12 @@ class Tasks:
         return new
 
     def changed(self, row: Row) -> None:
-        self._ledger.on_commit(lambda: self.moved(row["session"], row["number"]))
+        session, number = row["session"], row["number"]
+        user, identifier = self._sessions.name(session)
+        self._ledger.on_commit(
+            lambda: self._emit(StateChanged(user, identifier, number)), (session, number)
+        )
+        self._ledger.on_commit(lambda: self._emit(StateChanged(user, identifier)), (session,))
 
     def moved(self, session: int, number: int) -> None:
         """Tell that a task and the sums of its session look different now."""

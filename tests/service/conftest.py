@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +272,7 @@ class House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> Iterator[House]:  # type: ignore[misc]
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     house = House(tmp_path).open()
     yield house
     house.close()

@@ -1,0 +1,139 @@
+"""The heart over the real engine: a worker process, a file server, real files."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fileserver import FileServer, content
+
+from jupyter_bgdl.engine.local import LocalEngine
+from jupyter_bgdl.model import PROTOCOL, AttachRequest, EventKind, Request, SessionView, TaskSpec
+from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.service import Service
+
+U, S = "server", "era5"
+SIZE = 6_000_000
+
+
+class Real:
+    """A service over a worker of its own; ``start`` again after ``stop``: the same ledger."""
+
+    def __init__(self, home: Path, server: FileServer, settings: Settings) -> None:
+        self.home = home
+        self.server = server
+        self.settings = settings
+        self.out = home / "out"
+        self._changed = asyncio.Event()
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.engine = LocalEngine()
+        self.service = Service(
+            self.home / "state", self.engine, alive=lambda _: True, settings=self.settings
+        )
+        self.service.subscribe(
+            lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(self._changed.set)
+        )
+        self.service.start()
+
+    def stop(self) -> None:
+        self.service.close(15)
+
+    async def attach(self, house: Any) -> int:
+        request = AttachRequest(protocol=PROTOCOL, kernel=house.kernel())
+        return (await self.service.attach(U, S, request)).epoch
+
+    async def submit(self, *names: str, **more: Any) -> None:
+        where = more or {"destination": f"{self.out}/"}
+        specs = [TaskSpec(request=Request(self.server.url(name)), **where) for name in names]
+        await self.service.submit(U, S, specs)
+
+    async def until(self, holds: Callable[[SessionView], bool]) -> SessionView:
+        async with asyncio.timeout(60):
+            while True:
+                self._changed.clear()
+                view = await self.service.session(U, S)
+                if holds(view):
+                    return view
+                await self._changed.wait()
+
+
+@pytest.fixture
+async def real(tmp_path: Path, names: Any) -> AsyncIterator[Real]:
+    with FileServer() as server:
+        real = Real(tmp_path, server, names.quick)
+        real.start()
+        try:
+            yield real
+        finally:
+            real.stop()
+
+
+async def test_files_arrive_and_events_tell_of_them(real: Real, tmp_path: Path, names: Any) -> None:
+    epoch = await real.attach(names.House(tmp_path))
+    for number in range(12):
+        real.server.add(f"{number}.bin", content(SIZE // 12, number))
+    await real.submit(*(f"{number}.bin" for number in range(12)), "missing.bin")
+    view = await real.until(lambda view: view.counts.done + view.counts.failed == 13)
+    assert (view.counts.done, view.received) == (12, SIZE // 12 * 12)
+    for number in range(12):
+        assert (real.out / f"{number}.bin").read_bytes() == content(SIZE // 12, number)
+    assert len(list(real.out.iterdir())) == 12, "no part, and nothing of the missing one"
+    events = await real.service.events(U, S, epoch, after=0, limit=100)
+    assert [event.sequence for event in events] == list(range(1, 27))
+    assert events[-1].kind is EventKind.SESSION_FINISHED
+
+
+async def test_a_missing_page_is_a_response_without_a_destination(
+    real: Real, tmp_path: Path, names: Any
+) -> None:
+    await real.attach(names.House(tmp_path))
+    await real.submit("missing.bin", staging=str(tmp_path / "staging"))
+    await real.until(lambda view: view.counts.done == 1)
+    task = await real.service.task(U, S, 1)
+    assert task.response
+    assert task.response.status_code == 404
+    assert task.path
+    assert Path(task.path).read_bytes() == b"no such file"
+
+
+@pytest.mark.parametrize("what", ["worker", "server"])
+async def test_P1_P2_stopped_in_the_middle_it_goes_on(
+    real: Real, tmp_path: Path, names: Any, what: str
+) -> None:
+    epoch = await real.attach(names.House(tmp_path))
+    real.server.add("a.bin", content(SIZE), hold_at=SIZE // 2)
+    await real.submit("a.bin")
+    await real.until(lambda view: view.received >= SIZE // 4)
+    if what == "worker":
+        assert real.engine.pid
+        os.kill(real.engine.pid, signal.SIGKILL)
+    else:
+        real.stop()
+        real.start()
+    real.server.hold("a.bin", None)
+    await real.until(lambda view: view.counts.done == 1)
+    assert (real.out / "a.bin").read_bytes() == content(SIZE)
+    events = await real.service.events(U, S, epoch, after=0, limit=9)
+    assert [event.kind for event in events].count(EventKind.COMPLETED) == 1
+
+
+async def test_suspend_resume_cancel(real: Real, tmp_path: Path, names: Any) -> None:
+    await real.attach(names.House(tmp_path))
+    real.server.add("a.bin", content(SIZE), hold_at=SIZE // 2)
+    await real.submit("a.bin")
+    await real.until(lambda view: view.received >= SIZE // 4)
+    await real.service.suspend(U, S, 1)
+    await real.service.resume(U, S, 1)
+    await real.until(lambda view: len(real.server["a.bin"].requests) == 2)
+    assert "range" in real.server["a.bin"].requests[1]
+    await real.service.cancel(U, S, 1)
+    await real.until(lambda view: view.counts.cancelled == 1)
+    real.stop()
+    assert list(real.out.iterdir()) == []
