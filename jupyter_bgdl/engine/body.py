@@ -73,9 +73,8 @@ def _plain_socket(response: httpx.Response) -> socket.socket | None:
     connection = stream.get_extra_info("socket")
     if not isinstance(connection, socket.socket):
         return None
-    # TLS inside a proxy's TLS: the inner layer is an object beside the socket.
-    layer = stream.get_extra_info("ssl_object")
-    if layer is not (connection if isinstance(connection, ssl.SSLSocket) else None):
+    # TLS inside a proxy's TLS: the inner layer is an object of its own beside the socket.
+    if isinstance(stream.get_extra_info("ssl_object"), ssl.SSLObject):
         return None
     return connection
 

@@ -11,8 +11,18 @@ from pathlib import Path
 import pytest
 import trustme
 
+from jupyter_bgdl.engine import body as engine_body
 from jupyter_bgdl.engine.local import LocalEngine
-from jupyter_bgdl.engine.protocol import Checkpoint, Failed, Headers, Progress, Ready
+from jupyter_bgdl.engine.protocol import (
+    Attempt,
+    Checkpoint,
+    Failed,
+    Fetch,
+    Headers,
+    Progress,
+    Ready,
+)
+from jupyter_bgdl.engine.transfer import Transfer
 
 HALF = 1_500_000
 
@@ -159,6 +169,28 @@ def test_N9_stopped_in_the_middle_of_a_tls_body(bench, tls_server, resource, bod
         part = Path(headers.part.path).read_bytes()
         assert failed.extents == [(0, len(part))]
         assert part == (body * 20)[: len(part)]
+
+
+@pytest.mark.usefixtures("_no_proxies")
+@pytest.mark.parametrize("secure", [False, True])
+def test_the_body_is_read_from_the_socket_itself(
+    server, tls_server, resource, body, bundle, tmp_path, monkeypatch, secure
+):
+    drained = []
+
+    def spy(connection, part, left, check):
+        drained.append(type(connection))
+        drain(connection, part, left, check)
+
+    drain = engine_body._drain
+    monkeypatch.setattr(engine_body, "_drain", spy)
+    server = tls_server() if secure else server
+    server.answer = resource(body)
+    unit = Fetch(
+        attempt=Attempt(1, 1), url=server.url, folder=str(tmp_path / "x"), ca_bundle=bundle
+    )
+    assert read(Transfer(unit, lambda report: None).run()) == body
+    assert drained == [ssl.SSLSocket if secure else socket.socket]
 
 
 def test_stopped_before_the_headers(bench, server):
