@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
@@ -184,9 +184,7 @@ class Attachment:
             received = before.view.received if before is not None else 0
             task = self.task_from(view)
             if wants_progress and view.received != received and view.state == TaskState.RUNNING:
-                self._progress.post(
-                    view.task_identifier, lambda task=task: self._tell_progress(task)
-                )  # type: ignore[misc]
+                self._progress.post(view.task_identifier, partial(self._tell_progress, task))
         self.look_again()
         if self._on_change is not None:
             self._changes.post(0, self._on_change)
