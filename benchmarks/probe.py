@@ -30,7 +30,7 @@ async def probing(url: str) -> AsyncIterator[list[float]]:
     try:
         yield times
     finally:
-        output, _ = await process.communicate()
+        output, _ = await process.communicate(b"")  # which ends its input
     if process.returncode:
         raise RuntimeError("the probe failed")
     times += json.loads(output)
