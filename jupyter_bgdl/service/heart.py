@@ -131,8 +131,9 @@ class Heart:
                     saved = now
                     with self._ledger.transaction():
                         self._ledger.save_clock()
-            except (OSError, sqlite3.Error):
-                log.exception("The ledger cannot be kept up.")
+            except Exception:
+                # Whatever it was, the transfers go on, and it is tried again.
+                log.exception("Leases, heartbeat or clock could not be kept up.")
 
     def close(self, timeout: float) -> None:
         if self._ledger.is_open:

@@ -78,6 +78,8 @@ class Service:
     def close(self, timeout: float) -> None:
         """Transfers pause, checkpointed, and go on at the next start. Idempotent."""
         if not self._thread.is_alive():
+            if self._thread.ident is None and not self._loop.is_closed():
+                self._loop.close()  # It was never started.
             return
         self._grace = max(0.0, timeout - 1.0)
         with suppress(RuntimeError):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
@@ -280,3 +282,39 @@ def test_P9_a_transaction_that_fails_leaves_nothing_and_tells_nobody(tmp_path: P
         pass
     assert told == []
     ledger.close()
+
+
+async def test_P13_a_question_about_a_kernel_that_raises_does_not_end_the_service(
+    tmp_path: Path, names: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = names.House(tmp_path).open()
+    try:
+        await house.attach()
+        asked = threading.Event()
+
+        class Broken(dict[str, bool]):
+            def get(self, *args: Any) -> Any:
+                asked.set()
+                raise RuntimeError("no answer")
+
+        house.living = Broken()
+        assert await asyncio.to_thread(asked.wait, 20)
+        await house.submit(house.spec())
+        await house.engine.bring()
+        await house.until_phase(1, Phase.COMPLETED)
+        assert "no answer" in caplog.text
+    finally:
+        house.close()
+
+
+async def test_P13_a_report_that_cannot_be_handled_fails_its_task_alone(house: Any) -> None:
+    await house.attach()
+    await house.submit(house.spec("a"), house.spec("b"))
+    first, second = await house.engine.fetch(), await house.engine.fetch()
+    part = house.engine.part(first)
+    house.engine.headers(first, part=msgspec.structs.replace(part, inode="no number"))
+    view = await house.until_phase(1, Phase.COMPLETED)
+    assert view.error
+    house.engine.ready(second, house.engine.headers(second))
+    house.engine.published(await house.engine.publish())
+    await house.until_phase(2, Phase.COMPLETED, error=None)
