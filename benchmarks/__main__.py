@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
@@ -38,6 +39,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(FIGURES):
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
+    # Stopped by whoever runs us, we still stop what we started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     bench = Bench(3, 256 * MIB) if arguments.quick else Bench(7, 512 * MIB)
     try:
         figures = asyncio.run(measure(bench, arguments.names or list(FIGURES)))
