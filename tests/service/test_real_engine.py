@@ -120,6 +120,9 @@ async def test_P1_P2_stopped_in_the_middle_it_goes_on(
     real.server.hold("a.bin", None)
     await real.until(lambda view: view.counts.done == 1)
     assert (real.out / "a.bin").read_bytes() == content(SIZE)
+    if what == "server":
+        asked = real.server["a.bin"].requests[-1]["range"]
+        assert int(asked.removeprefix("bytes=").removesuffix("-")) >= SIZE // 4
     events = await real.service.events(U, S, epoch, after=0, limit=9)
     assert [event.kind for event in events].count(EventKind.COMPLETED) == 1
 
