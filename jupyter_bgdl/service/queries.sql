@@ -133,7 +133,7 @@ UPDATE events SET parked = NULL WHERE session = :session AND parked IS NOT NULL;
 
 -- name: acknowledge
 DELETE FROM events
-WHERE session = :session AND sequence <= :sequence AND in_flight = 1 AND parked IS NULL
+WHERE session = :session AND sequence = :sequence AND in_flight = 1 AND parked IS NULL
 RETURNING task;
 
 -- name: unclaimed_keeps

@@ -134,6 +134,7 @@ class Saboteur:
 def test_P1_P2_killed_in_every_phase_identical_bytes(
     jupyter: JupyterServer, files: FileServer, plan: Path, victim: str, downloads: int
 ) -> None:
+    jupyter.attach("kills")
     saboteur = Saboteur(jupyter, files, plan, victim)
     for number in range(1, downloads + 1):
         saboteur.download(number)

@@ -16,6 +16,9 @@ from typing import Any
 
 from jupyter_client import BlockingKernelClient
 
+from jupyter_bgdl.model import PROTOCOL
+from jupyter_bgdl.process import host, process_started
+
 TOKEN = "integration-token"
 
 
@@ -134,6 +137,19 @@ class JupyterServer:
 
     def post(self, path: str, body: Any = None) -> Any:
         return self.request("POST", path, body)
+
+    def attach(self, session: str) -> dict[str, Any]:
+        """Make the session, as a script that is this process would."""
+        kernel = {
+            "incarnation": f"test-{os.getpid()}",
+            "pid": os.getpid(),
+            "host": host(),
+            "started": process_started(os.getpid()),
+            "directory": str(self.root),
+            "inode": self.root.stat().st_ino,
+        }
+        path = f"bgdl/sessions/{urllib.parse.quote(session, safe='')}/attach"
+        return self.post(path, {"protocol": PROTOCOL, "kernel": kernel})
 
     def task(self, session: str, number: int = 1) -> dict[str, Any]:
         return self.get(f"bgdl/sessions/{urllib.parse.quote(session, safe='')}/tasks/{number}")
