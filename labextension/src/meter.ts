@@ -35,6 +35,9 @@ export class Meter {
     if (last && received < last.received) {
       this.reset();
     }
+    if (this._samples.length === 0) {
+      this._started = time;
+    }
     if (!last || received > last.received) {
       this._moved = time;
     }
@@ -121,7 +124,11 @@ export class Meter {
   }
 
   private _unsteady(): boolean {
-    const rates = this.history.filter(value => value > 0);
+    // The server's rate is a mean of some seconds: until then it climbs, however steady it is.
+    const settled = this._started + WARM_UP;
+    const rates = this._history
+      .filter(sample => sample.time >= settled && sample.received > 0)
+      .map(sample => sample.received);
     if (rates.length < 2) {
       return false;
     }
@@ -133,6 +140,7 @@ export class Meter {
   private _history: ISample[] = [];
   private _total: number | null = null;
   private _rate = 0;
+  private _started = 0;
   private _moved = 0;
   private _shown: number | null = null;
   private _larger: number | null = null;

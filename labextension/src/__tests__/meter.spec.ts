@@ -73,3 +73,12 @@ test('a rate that varied by over 30 % in the last minute is unsteady', () => {
   feed(meter, 12, 15, 140, received);
   expect(meter.read(16).unsteady).toBe(true);
 });
+
+test('a rate that climbs at the start is not unsteady', () => {
+  const meter = new Meter();
+  for (let time = 0; time <= 12; time += 1) {
+    meter.observe(time, time * 100, 10_000, Math.min(100, time * 20));
+    meter.read(time);
+  }
+  expect(meter.read(13).unsteady).toBe(false);
+});
