@@ -31,6 +31,8 @@ class _Unfinished:
     def __init__(self) -> None:
         self.waits = 0
         """How many waits through the pump it stands in."""
+        self.task: asyncio.Task[None] | None = None
+        """Kept here because a loop holds its tasks only weakly."""
 
 
 _current: contextvars.ContextVar[_Unfinished | None] = contextvars.ContextVar(
@@ -137,9 +139,8 @@ class JobQueue:
             unfinished = self._started()
             context = contextvars.copy_context()
             context.run(_current.set, unfinished)
-            # The task's only reference besides the loop's weak one is held by its callback.
-            task = loop.create_task(self._finish(awaitable), context=context)
-            task.add_done_callback(lambda _: self._ended(unfinished, task))
+            unfinished.task = loop.create_task(self._finish(awaitable), context=context)
+            unfinished.task.add_done_callback(lambda _: self._ended(unfinished))
         return True
 
     def _run_next_blocking(self) -> bool:
@@ -200,7 +201,7 @@ class JobQueue:
         self._unfinished.append(unfinished)
         return unfinished
 
-    def _ended(self, unfinished: _Unfinished, _task: object = None) -> None:
+    def _ended(self, unfinished: _Unfinished) -> None:
         self._unfinished.remove(unfinished)
         if self._jobs:
             self._posted()

@@ -108,8 +108,8 @@ class _Knock:
         self._comm_id = uuid.uuid4().hex
         self._is_open = False
         separator = "-" if app.transport == "ipc" else ":"
-        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-        self._socket.linger = 0
+        self._socket: Any = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.connect(f"{app.transport}://{app.ip}{separator}{app.shell_port}")
 
     def __call__(self) -> None:
