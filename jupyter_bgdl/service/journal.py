@@ -61,8 +61,8 @@ class Journal:
             self._ledger.run("mark_sent", session=row["session"], sequence=row["sequence"])
 
     def acknowledge(self, session: int, sequence: int, parked: str | None) -> set[int]:
-        """All events in flight up to ``sequence`` are dealt with; if ``parked`` is given, that
-        very one raised. Returns the tasks that they belonged to. Idempotent (fault E6)."""
+        """That event, if it is in flight, is dealt with; ``parked``: its callback raised. Returns
+        the tasks that have no event left because of it. Idempotent (fault E6)."""
         if parked is not None:
             self._ledger.run(
                 "park", session=session, sequence=sequence, text=parked[-MAX_TRACEBACK:]

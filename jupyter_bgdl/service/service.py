@@ -213,7 +213,7 @@ class Service:
     async def acknowledge(
         self, user: str, identifier: str, epoch: int, sequence: int, parked: str | None
     ) -> None:
-        """Idempotent and cumulative; ``parked``: the callback of ``sequence`` itself raised."""
+        """The event ``sequence`` is dealt with; ``parked``: its callback raised. Idempotent."""
         await self._hop(self._heart.acknowledge(user, identifier, epoch, sequence, parked))
 
     # The thread

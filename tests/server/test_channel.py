@@ -226,7 +226,8 @@ async def test_E3_a_parked_event_comes_when_it_is_asked_for(
         sequence=first["sequence"],
         parked="Traceback: it raised",
     )
-    await socket.say("acknowledge", session="parked", epoch=epoch, sequence=rest[-1]["sequence"])
+    for event in rest:
+        await socket.say("acknowledge", session="parked", epoch=epoch, sequence=event["sequence"])
     await socket.say("watch", session="parked")
     [session] = (await socket.until("snapshot"))["sessions"]
     assert (session["parked"], session["undelivered"]) == (1, 0)

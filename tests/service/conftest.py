@@ -266,6 +266,10 @@ class House:
         reply = await self.service.submit(USER, S, list(specs))
         return [(one.match.value, one.task) for one in reply.tasks]
 
+    async def acknowledge(self, epoch: int, *sequences: int) -> None:
+        for sequence in sequences:
+            await self.service.acknowledge(USER, S, epoch, sequence, None)
+
     async def kinds(self, epoch: int, after: int = 0) -> list[EventKind]:
         events = await self.service.events(USER, S, epoch, after=after, limit=1000)
         return [event.kind for event in events]

@@ -33,7 +33,7 @@ async def test_E1_events_come_again_until_acknowledged(house: Any) -> None:
     assert [(e.sequence, e.redelivered) for e in first] == [(1, False), (2, False)]
     again = await house.service.events(U, S, epoch, after=0, limit=9)
     assert [(e.sequence, e.redelivered) for e in again] == [(1, True), (2, True), (3, False)]
-    await house.service.acknowledge(U, S, epoch, 2, None)
+    await house.acknowledge(epoch, 1, 2)
     assert await house.kinds(epoch) == [EventKind.SESSION_FINISHED]
     assert (await house.service.session(U, S)).undelivered == 1
 
@@ -42,15 +42,14 @@ async def test_E6_acknowledgements_are_idempotent_and_never_run_ahead(house: Any
     epoch = await finish(house, "a")
     await house.service.acknowledge(U, S, epoch, 1000, None)
     assert len(await house.kinds(epoch)) == 3, "what was not sent cannot be acknowledged"
-    for sequence in (3, 3, 1, 77):
-        await house.service.acknowledge(U, S, epoch, sequence, None)
-    assert await house.kinds(epoch) == []
+    await house.acknowledge(epoch, 3, 3, 1, 77)
+    assert await house.kinds(epoch) == [EventKind.COMPLETED], "2 was swallowed by a later one"
 
 
 async def test_sequences_are_never_used_again(house: Any) -> None:
     epoch = await finish(house, "a")
     await house.kinds(epoch)
-    await house.service.acknowledge(U, S, epoch, 3, None)
+    await house.acknowledge(epoch, 1, 2, 3)
     house.reopen()
     await house.submit(house.spec("b"))
     await house.engine.bring()
@@ -63,7 +62,7 @@ async def test_E3_a_parked_event_waits_for_its_handler(house: Any) -> None:
     epoch = await finish(house, "a")
     await house.kinds(epoch)
     await house.service.acknowledge(U, S, epoch, 1, "Traceback …")
-    await house.service.acknowledge(U, S, epoch, 3, None)
+    await house.acknowledge(epoch, 2, 3)
     session = await house.service.session(U, S)
     assert (session.undelivered, session.parked) == (0, 1)
     assert await house.kinds(epoch) == []
@@ -85,7 +84,7 @@ async def test_E2_a_staged_file_that_was_moved_is_there_again(house: Any) -> Non
     location.rename(moved)
     await house.kinds(epoch)
     assert location.read_bytes() == moved.read_bytes()
-    await house.service.acknowledge(U, S, epoch, 3, None)
+    await house.acknowledge(epoch, 1, 2, 3)
     house.close()
     assert not list((house.home / "staging").iterdir()), "acknowledged: staging is empty again"
     assert moved.exists()
@@ -98,7 +97,7 @@ async def test_a_parked_finish_keeps_the_staged_file(house: Any) -> None:
     view = await house.until_phase(1, Phase.COMPLETED)
     await house.kinds(epoch)
     await house.service.acknowledge(U, S, epoch, 1, "Traceback …")
-    await house.service.acknowledge(U, S, epoch, 3, None)
+    await house.acknowledge(epoch, 2, 3)
     house.reopen()
     assert Path(view.path).exists()
     assert (await house.submit(house.spec(destination=None, staging=view.path)))[0][0] == "found"
