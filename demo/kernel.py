@@ -76,7 +76,8 @@ class NotebookKernel:
         return content
 
     async def start(self) -> None:
-        self.client.start_channels()
+        # Without its heartbeat: a kernel that starts slowly on a busy machine counts as dead to it.
+        self.client.start_channels(hb=False)
         await self.client.wait_for_ready(timeout=60)
         self._listener = asyncio.create_task(self._listen())
         reply = await self.run("import os", expressions={"pid": "os.getpid()"})
