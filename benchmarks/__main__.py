@@ -46,6 +46,8 @@ def main() -> None:
         figures = asyncio.run(measure(bench, arguments.names or list(FIGURES)))
     except RuntimeError as error:
         sys.exit(f"benchmarks: {error}")
+    except KeyboardInterrupt:
+        sys.exit("benchmarks: stopped")
     results.write(figures)
     print(results.table(figures))
     print(f"written to {results.LATEST}")
