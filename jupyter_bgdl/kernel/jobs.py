@@ -135,6 +135,8 @@ class JobQueue:
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the queue must go on
             self._show(error)
             return True
+        finally:
+            self.notify()  # others who wait look at what the job changed
         if inspect.isawaitable(awaitable):
             unfinished = self._started()
             context = contextvars.copy_context()
@@ -152,6 +154,8 @@ class JobQueue:
         except Exception as error:  # noqa: BLE001 - the queue must go on
             self._show(error)
             return True
+        finally:
+            self.notify()
         if inspect.isawaitable(awaitable):
             self._finish_in_thread(awaitable)
         return True
