@@ -256,6 +256,23 @@ def test_panel_in_every_state(
     panel.screenshot(path=shots / f"panel-details-{theme}.png")
 
 
+def test_cancelling_much_asks_first(
+    page: Page, lab: Any, script: Script, theme: str, shots: Path
+) -> None:
+    asked: list[str] = []
+    page.route(re.compile("/bgdl/sessions/"), lambda route: asked.append(route.request.url))
+    panel = open_panel(page, lab)
+    row = panel.get_by_role("treeitem", name="era5_t2m_2023.nc")
+    row.focus()
+    page.keyboard.press("Delete")
+    dialog = page.locator(".jp-Dialog")
+    expect(dialog.get_by_text("3.2\u00a0GB of “era5_t2m_2023.nc” were fetched")).to_be_visible()
+    page.screenshot(path=shots / f"cancel-{theme}.png")
+    dialog.get_by_role("button", name="Keep").click()
+    expect(dialog).to_have_count(0)
+    assert asked == []
+
+
 def test_panel_wide(page: Page, lab: Any, script: Script, theme: str, shots: Path) -> None:
     panel = open_panel(page, lab)
     handle = page.locator(".lm-SplitPanel-handle:visible").first
