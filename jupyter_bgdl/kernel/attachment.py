@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
@@ -15,8 +15,9 @@ from jupyter_bgdl.kernel.channel import Channel
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.connection import Connection
 from jupyter_bgdl.kernel.delivery import Delivery, Soon
-from jupyter_bgdl.kernel.handlers import Handlers
+from jupyter_bgdl.kernel.handlers import Call, Handlers
 from jupyter_bgdl.kernel.identity import identity
+from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import get_pump
 from jupyter_bgdl.kernel.task import DownloadTask
 from jupyter_bgdl.messages import ClientMessage
@@ -171,8 +172,7 @@ class Attachment:
 
     def opening(self) -> list[ClientMessage]:
         """What to say when the channel opens."""
-        delivery = self._delivery
-        return [delivery.message] if delivery is not None and delivery.begun else []
+        return self._delivery.opening() if self._delivery is not None else []
 
     def state_came(self, session: SessionView | None, tasks: list[TaskView]) -> None:
         """Newest views of what changed."""
@@ -202,18 +202,26 @@ class Attachment:
         """Another kernel took the session over."""
         self._leave()
         if call := self.handlers.invalid_call():
-            place, function = call
-            self.pump.post(lambda: self._protect(place, function))
+            self.pump.post(partial(self._protect, *call))
         self.note(f"{owner} took the session over.\n")
         self.look_again()
 
-    def _tell_progress(self, task: DownloadTask) -> None:
-        if call := self.handlers.progress_call(task):
-            self._protect(*call)
+    def _tell_progress(self, task: DownloadTask) -> Awaitable[None] | None:
+        call = self.handlers.progress_call(task)
+        return self._protect(*call) if call is not None else None
 
-    def _protect(self, place: Any, function: Any) -> None:
+    def _protect(self, place: Place, call: Call) -> Awaitable[None] | None:
+        """Run what no event stands behind: what it raises is shown and logged."""
         try:
-            place.run(function, self.note)
+            rest = place.run(call, self.note)
+        except BaseException as error:  # noqa: BLE001 - shown and logged
+            place.show_traceback(error, self.note)
+            return None
+        return None if rest is None else self._protect_rest(place, rest)
+
+    async def _protect_rest(self, place: Place, rest: Awaitable[None]) -> None:
+        try:
+            await rest
         except BaseException as error:  # noqa: BLE001 - shown and logged
             place.show_traceback(error, self.note)
 
@@ -282,6 +290,11 @@ class Attachment:
             if task.is_settled():
                 self._with_callbacks.discard(task)
                 self.pump.post(task.run_callbacks)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the channel is open, so that what is said arrives."""
+        return self._channel.is_open
 
     def say(self, message: ClientMessage) -> None:
         """On the channel; from any thread."""

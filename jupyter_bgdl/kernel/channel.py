@@ -14,7 +14,7 @@ from typing import Protocol
 
 import msgspec
 from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
 
 from jupyter_bgdl import errors
 from jupyter_bgdl.kernel.connection import Connection, tls_context
@@ -72,6 +72,10 @@ class Channel:
         self._socket: WebSocketClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
     def add(self, listener: Listener) -> None:
         """Thread-safe. The listener has attached by REST."""
         self._connection.loop.call_soon_threadsafe(self._add, listener)
@@ -114,8 +118,15 @@ class Channel:
                 pause = _FIRST_PAUSE
                 is_first = False
                 await self._read()
-            except (OSError, HTTPClientError, errors.BackgroundTransferError) as error:
+            except (
+                OSError,
+                HTTPClientError,
+                WebSocketError,
+                errors.BackgroundTransferError,
+            ) as error:
                 _log.debug("The channel is not open: %s", error)
+            except Exception:  # noqa: BLE001 - the channel has to come back (logged)
+                _log.exception("The channel met an error that nobody foresaw")
             finally:
                 self._socket = None
             is_first = False

@@ -98,8 +98,9 @@ class Connection:
             from jupyter_bgdl import __version__
 
             raise errors.IncompatibleServer(
-                f"The Jupyter server has jupyter_bgdl {info.version}, this kernel has "
-                f"{__version__}, and they don't understand each other. Install the same version "
+                f"The Jupyter server has jupyter_bgdl {info.version} (protocol {info.protocol}), "
+                f"this kernel has {__version__} (protocol {PROTOCOL}): they don't understand each "
+                "other. Install the same version "
                 "in both environments; restart the server if its own was changed."
             )
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_bgdl.kernel.handlers import Call
 from jupyter_bgdl.kernel.output import Place
-from jupyter_bgdl.messages import Acknowledge, Deliver
+from jupyter_bgdl.kernel.pump import Job
+from jupyter_bgdl.messages import Acknowledge, ClientMessage, Deliver
 from jupyter_bgdl.model import Event, EventKind
 
 if TYPE_CHECKING:
@@ -40,15 +41,22 @@ class Delivery:
         self._completed: set[tuple[int, int]] = set()
         """Tasks and generations whose terminal event was dealt with."""
         self._over = False
+        self._asked_for_parked = False
 
     def begin(self) -> None:
-        """Ask for the backlog, and for what was parked."""
+        """A handler was registered: ask for the backlog, and for what was parked."""
         self.begun = True
-        self._session.say(self.message)
+        self._session.say(Deliver(self._session.identifier, self.epoch, parked=True))
+        self._asked_for_parked = self._session.is_connected
 
-    @property
-    def message(self) -> Deliver:
-        return Deliver(self._session.identifier, self.epoch, parked=True)
+    def opening(self) -> list[ClientMessage]:
+        """What to say on a new connection. What was parked is asked for by a registration only:
+        there are no silent retries."""
+        if not self.begun:
+            return []
+        parked = not self._asked_for_parked
+        self._asked_for_parked = True
+        return [Deliver(self._session.identifier, self.epoch, parked=parked)]
 
     def end(self) -> None:
         """The session is somebody else's now. What was not handled yet never will be here."""
@@ -126,21 +134,21 @@ class Delivery:
 class Soon:
     """A job per key that is posted at most once at a time, however often it is asked for."""
 
-    def __init__(self, post: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, post: Callable[[Job], None]) -> None:
         self._post = post
         self._waiting: set[int] = set()
         self._lock = threading.Lock()
 
-    def post(self, key: int, job: Callable[[], None]) -> None:
+    def post(self, key: int, job: Job) -> None:
         """From any thread."""
         with self._lock:
             if key in self._waiting:
                 return
             self._waiting.add(key)
 
-        def run() -> None:
+        def run() -> Awaitable[None] | None:
             with self._lock:
                 self._waiting.discard(key)
-            job()
+            return job()
 
         self._post(run)

@@ -23,6 +23,11 @@ _NO_SERVER = (
     "server. In a script: pass server_url= and token=."
 )
 
+_GONE = (
+    "The Jupyter server that started this kernel is gone. Restart the kernel under a running "
+    "server, or pass server_url= and token=."
+)
+
 
 @dataclass(frozen=True)
 class Server:
@@ -38,7 +43,8 @@ def find_server(server_url: str | None = None, token: str | None = None) -> Serv
     """The server to speak to. Raises ServerNotFound."""
     if server_url is not None:
         return _explicit(server_url, token)
-    if path := os.environ.get(ENVIRONMENT):
+    path = os.environ.get(ENVIRONMENT)
+    if path and Path(path).exists():
         return _from_credentials(Path(path))
     if (url := os.environ.get("JUPYTERHUB_SERVICE_URL")) and (
         hub_token := os.environ.get("JUPYTERHUB_API_TOKEN")
@@ -46,7 +52,7 @@ def find_server(server_url: str | None = None, token: str | None = None) -> Serv
         return _explicit(url, token or hub_token)
     if pid := os.environ.get("JPY_PARENT_PID"):
         return _running(pid, token)
-    raise ServerNotFound(_NO_SERVER)
+    raise ServerNotFound(_GONE if path else _NO_SERVER)
 
 
 def _explicit(url: str, token: str | None) -> Server:
@@ -59,11 +65,6 @@ def _explicit(url: str, token: str | None) -> Server:
 def _from_credentials(path: Path) -> Server:
     try:
         credentials = msgspec.json.decode(path.read_bytes(), type=Credentials)
-    except FileNotFoundError as error:
-        raise ServerNotFound(
-            "The Jupyter server that started this kernel is gone. Restart the kernel under a "
-            "running server, or pass server_url= and token=."
-        ) from error
     except (OSError, msgspec.MsgspecError) as error:
         raise ServerNotFound(f"The credentials file {path} can't be read: {error}") from error
     return Server(
@@ -80,4 +81,4 @@ def _running(pid: str, token: str | None) -> Server:
         info = json.loads(path.read_text(encoding="utf-8"))
         return _explicit(str(info["url"]), token or str(info["token"]))
     except (OSError, ValueError, KeyError) as error:
-        raise ServerNotFound(_NO_SERVER) from error
+        raise ServerNotFound(_GONE) from error

@@ -43,10 +43,10 @@ def move(source: Path, to: str | os.PathLike[str]) -> Path:
     target = Path(destination) / source.name if destination.endswith("/") else Path(destination)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if _is_same(source, target):
-            source.unlink()
-        else:
+        if not _is_same_file(source, target):
             _link(source, target)
+        elif not _is_same_name(source, target):
+            source.unlink()
     except FileExistsError as error:
         raise DestinationExists(f"There is already a file at {target}.") from error
     except PermissionError as error:
@@ -54,13 +54,23 @@ def move(source: Path, to: str | os.PathLike[str]) -> Path:
     return target
 
 
-def _is_same(source: Path, target: Path) -> bool:
+def _is_same_file(source: Path, target: Path) -> bool:
     try:
         return source.samefile(target) and not target.is_symlink()
     except FileNotFoundError:
         if not source.exists():
             raise
         return False
+
+
+def _is_same_name(source: Path, target: Path) -> bool:
+    """Whether both are one entry of one folder, so that unlinking one would lose the file.
+
+    When in doubt (names that differ by case on a file system that may not care) they are.
+    """
+    return (
+        source.parent.samefile(target.parent) and source.name.casefold() == target.name.casefold()
+    )
 
 
 def _link(source: Path, target: Path) -> None:

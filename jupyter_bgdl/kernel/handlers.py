@@ -91,7 +91,7 @@ class Handlers:
             return None
         return (
             self._places["delegate"],
-            lambda: delegate.session_did_become_invalid(self._session),
+            lambda: _awaitable(delegate.session_did_become_invalid(self._session)),  # type: ignore[func-returns-value]
         )
 
     def progress_call(self, task: DownloadTask) -> tuple[Place, Call] | None:
@@ -101,8 +101,10 @@ class Handlers:
         view = task.view
         return (
             self._places["delegate"],
-            lambda: delegate.download_task_did_write_data(
-                self._session, task, view.received, view.total
+            lambda: _awaitable(
+                delegate.download_task_did_write_data(  # type: ignore[func-returns-value]
+                    self._session, task, view.received, view.total
+                )
             ),
         )
 

@@ -1,138 +1,132 @@
-"""The pump of an IPython kernel: between cells, a callback is a message to the kernel.
+"""The pump of a notebook's kernel: between cells, a job is a message to the kernel itself.
 
-    post(job) ─▶ comm message to our own shell channel ─▶ the kernel says busy ─▶ job ─▶ idle
-
-So the front end sees a busy kernel while a callback runs, a culler does, too, and the stop
-button interrupts it. Newer kernels (ipykernel 7) handle such messages also while a cell awaits;
-then the jobs are left alone until the cell has ended, unless it waits through the pump.
+Whoever posts a job sends a ``comm_msg`` to the kernel's own shell channel; the comm's handler runs
+the queue. So the kernel says busy while a job runs, and the stop button interrupts it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import contextvars
+import signal
 import threading
 import time
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import zmq
-from jupyter_client.session import Session
+from comm import create_comm, get_comm_manager
+from ipykernel.connect import get_connection_file
+from jupyter_client.blocking.client import BlockingKernelClient
 
-from jupyter_bgdl.kernel.identity import running_kernel
-from jupyter_bgdl.kernel.pump import Job, Pump
-
-_TARGET = "jupyter_bgdl"
+from jupyter_bgdl.kernel.cells import Cells
+from jupyter_bgdl.kernel.jobs import JobQueue
 
 _SLICE = 0.05
 """Seconds for which one message runs jobs, so that queued cells get their turn."""
 
-
-class KernelPump(Pump):
-    """Runs jobs between the cells of this kernel."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        kernel = running_kernel()
-        assert kernel is not None
-        self._knock = _Knock(kernel)
-        self._depth = _cells_on_the_stack()
-        self._at_cell_end: list[Callable[[], None]] = []
-        kernel.comm_manager.register_target(_TARGET, self._opened)
-        kernel.shell.events.register("pre_execute", self._cell_begins)
-        kernel.shell.events.register("post_execute", self._cell_ended)
-
-    def post(self, job: Job) -> None:
-        """As :meth:`Pump.post`; the kernel is told that there is work."""
-        super().post(job)
-        if not self._depth:
-            self._knock()
-
-    def on_cell_end(self, function: Callable[[], None]) -> None:
-        """Call ``function`` once, when the running cell has ended."""
-        self._at_cell_end.append(function)
-
-    def _cell_begins(self) -> None:
-        # A subshell's cells run on its own thread and are none of our business.
-        if threading.get_ident() == self._main:
-            self._depth += 1
-
-    def _cell_ended(self) -> None:
-        if threading.get_ident() != self._main:
-            return
-        self._depth = max(0, self._depth - 1)
-        if self._depth:
-            return
-        due, self._at_cell_end = self._at_cell_end, []
-        for function in due:
-            function()
-        if self._jobs:
-            self._knock()
-
-    def _opened(self, comm: Any, message: Any) -> None:
-        comm.on_msg(lambda message: self._knocked())
-        self._knocked()
-
-    def _knocked(self) -> None:
-        """On the main thread, in the handling of a message."""
-        self._knock.answered()
-        if self._depth or self._awaited is not None:
-            return
-        end = time.monotonic() + _SLICE
-        while self._jobs and self._awaited is None and time.monotonic() < end:
-            rest = self._run(self._jobs.popleft())
-            if rest is not None:
-                self._await_on(asyncio.get_running_loop(), rest)
-        if self._jobs and self._awaited is None:
-            self._knock()
-
-    def _was_awaited(self, task: asyncio.Task[None]) -> None:
-        super()._was_awaited(task)
-        if self._jobs:
-            self._knock()
+_cell: contextvars.ContextVar[int] = contextvars.ContextVar("bgdl_cell", default=0)
+"""Number of the cell that the context belongs to: tasks that a cell makes inherit it."""
 
 
-class _Knock:
-    """Sends a message to the kernel's own shell channel; one at a time, from any thread."""
+class KernelPump(JobQueue):
+    """Runs jobs between cells, and inside the cell that waits through it."""
 
     def __init__(self, kernel: Any) -> None:
-        app = kernel.parent
-        self._session = Session(
-            key=kernel.session.key,
-            signature_scheme=kernel.session.signature_scheme,
-            username="jupyter_bgdl",
-        )
-        self._lock = threading.Lock()
-        self._is_out = False
-        self._comm_id = uuid.uuid4().hex
-        self._is_open = False
-        separator = "-" if app.transport == "ipc" else ":"
-        self._socket: Any = zmq.Context.instance().socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.connect(f"{app.transport}://{app.ip}{separator}{app.shell_port}")
+        super().__init__()
+        self._shell = kernel.shell
+        self._loop: asyncio.AbstractEventLoop = kernel.io_loop.asyncio_loop
+        self._cells = Cells(self._shell, self._loop)
+        self._functions: list[Callable[[], None]] = []
+        self._number = 0
+        self._in_cell = self._cells.running()
+        self._comm = create_comm(target_name="bgdl.pump", primary=False)
+        self._comm.on_msg(self._on_message)
+        get_comm_manager().register_comm(self._comm)
+        self._client = BlockingKernelClient(connection_file=get_connection_file())
+        self._client.load_connection_file()
+        self._socket = self._client.connect_shell()
+        self._sending = threading.Lock()
+        self._poked = False
+        self._shell.events.register("pre_execute", self._on_pre_execute)
+        self._shell.events.register("post_execute", self._on_post_execute)
 
-    def __call__(self) -> None:
-        with self._lock:
-            if self._is_out:
+    def on_cell_end(self, function: Callable[[], None]) -> None:
+        """Has ``function`` called on the main thread after each cell."""
+        self._functions.append(function)
+
+    def _posted(self) -> None:
+        with self._sending:
+            if self._poked:
                 return
-            self._is_out = True
-            content = {"comm_id": self._comm_id, "data": {}}
-            if self._is_open:
-                self._session.send(self._socket, "comm_msg", content)
-            else:
-                self._is_open = True
-                self._session.send(self._socket, "comm_open", {**content, "target_name": _TARGET})
+            # Before sending: the message may be handled before send() returns.
+            self._poked = True
+            try:
+                content = {"comm_id": self._comm.comm_id, "data": {}}
+                self._client.session.send(self._socket, "comm_msg", content)
+            except BaseException:
+                self._poked = False
+                raise
 
-    def answered(self) -> None:
-        with self._lock:
-            self._is_out = False
+    def _on_message(self, _message: dict[str, Any]) -> None:
+        self._poked = False
+        # A cell that awaits lets messages in (ipykernel ≥ 7.4): its end pokes again.
+        if self._cells.running():
+            return
+        end = time.monotonic() + _SLICE
+        ran = True
+        try:
+            while ran and time.monotonic() < end:
+                ran = self._run_next(self._loop)
+        except KeyboardInterrupt:
+            pass  # It came just after the job it was meant for; the others are due all the same.
+        if ran and self._jobs:
+            self._posted()
+
+    def _on_pre_execute(self) -> None:
+        # Also fired by subshells on their threads and by widgets' messages outside any cell.
+        if _on_main_thread() and self._cells.executing() == 1:
+            self._in_cell = True
+            self._number += 1
+            _cell.set(self._number)
+
+    def _on_post_execute(self) -> None:
+        if not _on_main_thread() or not self._in_cell or self._cells.running():
+            return
+        self._in_cell = False
+        for function in tuple(self._functions):
+            try:
+                function()
+            except Exception as error:  # noqa: BLE001 - one observer must not silence the others
+                self._show(error)
+        if self._jobs:
+            self._posted()
+
+    def _may_run_awaited(self) -> bool:
+        # A task that outlived its cell waits too, but the cell running now didn't ask for jobs.
+        return (
+            _on_main_thread()
+            and asyncio.get_running_loop() is self._loop
+            and self._in_cell
+            and _cell.get() == self._number
+        )
+
+    @contextmanager
+    def _interruptible(self) -> Iterator[None]:
+        # In a cell with a top-level await, ipykernel's handler cancels the cell's task instead.
+        before = signal.getsignal(signal.SIGINT) if _on_main_thread() else None
+        if before is None or before is signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _show(self, error: BaseException) -> None:
+        self._shell.showtraceback((type(error), error, error.__traceback__))
 
 
-def _cells_on_the_stack() -> int:
-    """How many cells are being run right now: the one that made the pump saw no event."""
-    count, frame = 0, sys._getframe()
-    while frame.f_back is not None:
-        frame = frame.f_back
-        count += frame.f_code.co_name == "run_cell_async"
-    return count
+def _on_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

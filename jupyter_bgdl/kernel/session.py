@@ -265,15 +265,21 @@ class Session(Attachment):
 
     def resumed(self, task: DownloadTask) -> None:
         """A staged download needs somebody who takes the file; looked at when the cell ends."""
-        if task.view.destination is None and self.is_owner and not self.handlers.takes_files:
-            self.pump.on_cell_end(lambda: self._miss_handler(task))
+        if task.view.destination is not None or not self.is_owner:
+            return
+        if not hasattr(self, "_unclaimed"):
+            self._unclaimed: list[DownloadTask] = []
+            self.pump.on_cell_end(self._warn_of_unclaimed)
+        self._unclaimed.append(task)
 
-    def _miss_handler(self, task: DownloadTask) -> None:
-        if not self.handlers.takes_files and not task.is_settled():
+    def _warn_of_unclaimed(self) -> None:
+        unclaimed, self._unclaimed = self._unclaimed, []
+        if unclaimed and not self.handlers.takes_files:
+            names = ", ".join(task.name for task in unclaimed)
             print(
-                f"{task.name} is downloaded without to=, and session {self.identifier!r} has "
-                "neither a delegate nor an on_finish handler that takes the file. Register one; "
-                "until then the file waits.",
+                f"{names}: downloaded without to=, and session {self.identifier!r} has neither a "
+                "delegate nor an on_finish handler that takes the file. Register one; until then "
+                "the file waits.",
                 file=sys.stderr,
             )
 
