@@ -70,7 +70,8 @@ export class OutputRenderer extends TransferView implements IRenderMime.IRendere
     if (!old || subject?.session !== old.session || subject?.task !== old.task) {
       this.subject = subject;
     }
-    return Promise.resolve();
+    // Not now: whoever renders must not see the model change under its hands.
+    return Promise.resolve().then(() => this._save());
   }
 
   override dispose(): void {

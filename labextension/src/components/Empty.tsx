@@ -20,14 +20,16 @@ export function Empty(): React.JSX.Element {
     <div className="jp-bgdl-Empty">
       <Glyph name="download" />
       <p>{trans.__('Downloads go on here while the kernel restarts or the tab is closed.')}</p>
-      <pre>
+      <div className="jp-bgdl-Empty-code">
+        <pre>
+          {CODE.split(TOKENS).map((part, index) => (
+            <span key={index} className={index % 2 ? kindOf(part) : undefined}>
+              {part}
+            </span>
+          ))}
+        </pre>
         <IconButton glyph="copy" label={trans.__('Copy code')} onClick={() => actions.copy(CODE)} />
-        {CODE.split(TOKENS).map((part, index) => (
-          <span key={index} className={index % 2 ? kindOf(part) : undefined}>
-            {part}
-          </span>
-        ))}
-      </pre>
+      </div>
     </div>
   );
 }
