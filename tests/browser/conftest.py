@@ -27,6 +27,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Error,
     Page,
     Playwright,
     expect,
@@ -38,7 +39,6 @@ SHOTS = Path(__file__).parent / "shots"
 CHUNK = 16 * 1024
 
 expect.set_options(timeout=20_000)
-MIME_TYPE = "application/vnd.jupyter-bgdl.session+json"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -392,8 +392,12 @@ def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
         if message.type == "error" and ours and not down:
             complaints.append(message.text)
 
+    def broke(error: Error) -> None:
+        if "bgdl" in f"{error.stack}":
+            complaints.append(str(error))
+
     page.on("console", hear)
-    page.on("pageerror", lambda error: "bgdl" in f"{error.stack}" and complaints.append(str(error)))
+    page.on("pageerror", broke)
     yield page
     context.close()
     assert complaints == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -154,7 +153,6 @@ def test_the_panel_survives_a_stop_of_the_server(
     expect(panel.get_by_text("the downloads may be going on")).to_be_visible()
     expect(row(panel, "s.bin")).not_to_contain_text("MB/s")
     jupyter.start()
-    panel.page.evaluate("undefined")
     expect(panel.get_by_text("Not connected")).to_have_count(0, timeout=60_000)
     expect(row(panel, "s.bin")).to_have_attribute("data-look", "running", timeout=30_000)
     before = row(panel, "s.bin").locator(".jp-bgdl-Meta-amount").inner_text()
@@ -165,8 +163,9 @@ def test_the_page_asks_for_nothing_while_nobody_looks(page: Page, jupyter: Any) 
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     page.goto(jupyter.address("lab?reset" if jupyter.app == "lab" else "tree"))
+    expect(page.locator("#jp-main-dock-panel, .jp-TreePanel").first).to_be_visible()
+    assert [url for url in sockets if "/bgdl/" in url] == []
     open_panel(page, jupyter)
-    expect(page.locator("#jupyter-bgdl-panel .jp-bgdl-Tree")).to_be_visible()
-    ours = [json.dumps(url) for url in sockets if "/bgdl/" in url]
-    assert len(ours) == 1
-    assert jupyter.token not in ours[0]
+    expect(page.locator("#jupyter-bgdl-panel .jp-bgdl-Panel")).to_be_visible()
+    [ours] = [url for url in sockets if "/bgdl/" in url]
+    assert jupyter.token not in ours
