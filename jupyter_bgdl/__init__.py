@@ -99,9 +99,12 @@ def __getattr__(name: str) -> Any:
     if name in _KERNEL:
         return getattr(importlib.import_module(f"jupyter_bgdl.kernel.{_KERNEL[name]}"), name)
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("jupyter_bgdl")
+        try:
+            return version("jupyter_bgdl")
+        except PackageNotFoundError:
+            return "0+unknown"  # a checkout that is only on the path
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -27,6 +27,21 @@ ENVIRONMENT = "JUPYTER_BGDL_CREDENTIALS"
 """Environment variable that names the credentials file of the server that started the kernel."""
 
 
+IDENTIFIER = (
+    'A session\'s identifier is 1 to 255 printable characters, without "/", and not "." or "..".'
+)
+
+
+def is_identifier(text: str) -> bool:
+    """Whether ``text`` can name a session (:data:`IDENTIFIER`).
+
+    It is a segment of a URL's path, in which "." and ".." would be resolved (RFC 3986, 5.2.4).
+    """
+    return (
+        0 < len(text) <= 255 and text.isprintable() and "/" not in text and text not in (".", "..")
+    )
+
+
 class TaskState(StrEnum):
     """The public states, as ``URLSessionTask.State``."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from jupyter_bgdl.errors import InvalidRequest
-from jupyter_bgdl.model import SessionOptions
+from jupyter_bgdl.model import IDENTIFIER, SessionOptions, is_identifier
 
 _DEFAULTS = SessionOptions()
 _NAMES = tuple(field.name for field in msgspec.structs.fields(SessionOptions))
@@ -34,10 +34,8 @@ class SessionConfiguration:
     def __init__(self, identifier: str, **options: Any) -> None:
         if not isinstance(identifier, str):
             raise InvalidRequest(f"An identifier is a string, not {type(identifier).__name__}.")
-        if not (0 < len(identifier) <= 255 and identifier.isprintable() and "/" not in identifier):
-            raise InvalidRequest(
-                'An identifier is made of 1 to 255 printable characters other than "/".'
-            )
+        if not is_identifier(identifier):
+            raise InvalidRequest(IDENTIFIER)
         object.__setattr__(self, "identifier", identifier)
         object.__setattr__(self, "_explicit", {})
         for name, value in options.items():

@@ -79,10 +79,11 @@ def condition(view: TaskView, now: float) -> str:
             return view.reason or view.error.message
         return "done, verified" if view.verified else "done"
     if view.phase == Phase.WAITING:
+        reason = view.reason.lower() or "waits"
         if view.until is not None and view.until > now:
             left = round(view.until - now)
-            return f"retry in {left // 60}:{left % 60:02}, {view.reason}".rstrip(", ")
-        return view.reason or "waits"
+            return f"{reason}, again in {left // 60}:{left % 60:02}"
+        return reason
     if view.phase == Phase.RUNNING:
         return f"{number(view.rate)}/s" if view.rate else "running"
     return {Phase.SUSPENDED: "paused", Phase.FINISHING: "checking"}.get(view.phase, "canceling")

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 
+from jupyter_bgdl import __version__
 from jupyter_bgdl.model import ServerInfo
 from jupyter_bgdl.server.operations import Call, Operation
-
-
-@cache
-def version() -> str:
-    """Of the distribution; ``0+unknown`` in a checkout that is only on the path."""
-    try:
-        return metadata.version("jupyter_bgdl")
-    except metadata.PackageNotFoundError:
-        return "0+unknown"
 
 
 async def info(call: Call) -> ServerInfo:
     root = None
     if call.root:
         root = await asyncio.to_thread(_resolved, call.root)
-    return ServerInfo(version=version(), root=root)
+    return ServerInfo(version=__version__, root=root)
 
 
 def _resolved(folder: str) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from jupyter_bgdl.errors import BackgroundTransferError, InvalidRequest, TaskNotFound
+from jupyter_bgdl.model import IDENTIFIER, is_identifier
 from jupyter_bgdl.server.sockets import Sockets
 from jupyter_bgdl.service.service import Service
 
@@ -31,8 +32,8 @@ class SessionPath(Struct, frozen=True):
     identifier: Identifier
 
     def __post_init__(self) -> None:
-        if not self.identifier.isprintable():
-            raise ValueError("an identifier is made of printable characters")
+        if not is_identifier(self.identifier):
+            raise ValueError(IDENTIFIER)
 
 
 class TaskPath(SessionPath, frozen=True):

@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
+from jupyter_bgdl import __version__
 from jupyter_bgdl.server import about, log, sessions, tasks
 from jupyter_bgdl.server.channel import ChannelHandler
 from jupyter_bgdl.server.context import Context
@@ -19,7 +20,7 @@ from jupyter_bgdl.server.operations import Call, Operation
 
 
 async def _openapi(call: Call) -> dict[str, Any]:
-    return document(OPERATIONS, about.version())
+    return document(OPERATIONS, __version__)
 
 
 OPERATIONS: tuple[Operation, ...] = (

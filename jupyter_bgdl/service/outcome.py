@@ -95,7 +95,8 @@ class Outcomes:
             response=msgspec.json.encode(response),
             name=row["name"] if named else report.name,
         )
-        if row["phase"] == Phase.RUNNING and spec.destination is not None and not named:
+        is_sole = spec.if_exists is not IfExists.RENAME
+        if row["phase"] == Phase.RUNNING and spec.destination and not named and is_sole:
             self._claim(row, spec.destination + report.name)
 
     def _claim(self, row: Row, path: str) -> None:

@@ -25,11 +25,13 @@ from jupyter_bgdl.errors import (
     TaskNotFound,
 )
 from jupyter_bgdl.model import (
+    IDENTIFIER,
     PROTOCOL,
     AttachRequest,
     KernelIdentity,
     OptionChange,
     SessionOptions,
+    is_identifier,
 )
 from jupyter_bgdl.service.changes import Change, OwnerChanged, StateChanged
 from jupyter_bgdl.service.headers import check_headers
@@ -229,13 +231,9 @@ def check_attach(identifier: str, request: AttachRequest) -> None:
 
 
 def check_identifier(identifier: str) -> None:
-    """1–255 printable characters, no ``/``. Raises :class:`InvalidRequest`."""
-    if not 1 <= len(identifier) <= 255:
-        raise InvalidRequest(
-            f"A session's identifier has 1 to 255 characters; this one has {len(identifier)}."
-        )
-    if not identifier.isprintable() or "/" in identifier:
-        raise InvalidRequest('A session\'s identifier is printable and has no "/" in it.')
+    """Raises :class:`InvalidRequest`."""
+    if not is_identifier(identifier):
+        raise InvalidRequest(IDENTIFIER)
 
 
 def check_options(given: dict[str, Any]) -> None:

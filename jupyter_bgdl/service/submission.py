@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from jupyter_bgdl.engine.names import suggested_name
 from jupyter_bgdl.errors import DestinationNotAllowed, InvalidRequest
-from jupyter_bgdl.model import SessionOptions, TaskSpec
+from jupyter_bgdl.model import IfExists, SessionOptions, TaskSpec
 from jupyter_bgdl.service.headers import check_headers, is_token
 from jupyter_bgdl.service.redaction import authority
 
@@ -46,9 +46,12 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
     @property
     def claim(self) -> str | None:
-        """The path that nobody else may write to; None: not known before the response."""
+        """The path that nobody else may write to; None: not known before the response, or, to
+        be renamed, before the file is published."""
         path = self.spec.destination
-        return None if path is None or path.endswith("/") else folded(path)
+        if path is None or path.endswith("/") or self.spec.if_exists is IfExists.RENAME:
+            return None
+        return folded(path)
 
 
 def folded(path: str) -> str:

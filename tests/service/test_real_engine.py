@@ -13,7 +13,15 @@ import pytest
 from support.fileserver import FileServer, content
 
 from jupyter_bgdl.engine.local import LocalEngine
-from jupyter_bgdl.model import PROTOCOL, AttachRequest, EventKind, Request, SessionView, TaskSpec
+from jupyter_bgdl.model import (
+    PROTOCOL,
+    AttachRequest,
+    EventKind,
+    IfExists,
+    Request,
+    SessionView,
+    TaskSpec,
+)
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.service import Service
 
@@ -88,6 +96,18 @@ async def test_files_arrive_and_events_tell_of_them(real: Real, tmp_path: Path, 
     events = await real.service.events(U, S, epoch, after=0, limit=100)
     assert [event.sequence for event in events] == list(range(1, 27))
     assert events[-1].kind is EventKind.SESSION_FINISHED
+
+
+async def test_D10_tasks_that_are_to_be_renamed_share_a_name(
+    real: Real, tmp_path: Path, names: Any
+) -> None:
+    await real.attach(names.House(tmp_path))
+    real.server.add("a.bin", content(SIZE))
+    for key, to in ("1", "a.bin"), ("2", "a.bin"), ("3", ""):
+        where = {"destination": f"{real.out}/{to}", "key": key, "if_exists": IfExists.RENAME}
+        await real.submit("a.bin", **where)
+    await real.until(lambda view: view.counts.done == 3)
+    assert sorted(p.name for p in real.out.iterdir()) == ["a (1).bin", "a (2).bin", "a.bin"]
 
 
 async def test_a_missing_page_is_a_response_without_a_destination(

@@ -172,7 +172,7 @@ async def test_a_folder_takes_the_suggested_name(house: Any) -> None:
     assert match == "found"
 
 
-@pytest.mark.parametrize("identifier", ["", "a/b", "a\nb", "x" * 256])
+@pytest.mark.parametrize("identifier", ["", ".", "..", "a/b", "a\nb", "x" * 256])
 async def test_a_bad_identifier(house: Any, identifier: str) -> None:
     with pytest.raises(InvalidRequest):
         await house.attach(session=identifier)
@@ -181,9 +181,9 @@ async def test_a_bad_identifier(house: Any, identifier: str) -> None:
 
 async def test_an_identifier_cannot_leave_the_staging_folder(house: Any) -> None:
     staging = house.home / "staging"
-    await house.attach(session="..")
+    await house.attach(session="...\\..")
     spec = TaskSpec(request=Request("http://h/a"), staging=str(staging))
-    await house.service.submit(U, "..", [spec])
+    await house.service.submit(U, "...\\..", [spec])
     assert Path((await house.engine.fetch()).folder).resolve().is_relative_to(staging)
 
 
