@@ -16,6 +16,9 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
+from support.fileserver import FileServer
+from support.jupyter import JupyterServer
+from support.jupyter import Kernel as ServedKernel
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 12.0
@@ -146,3 +149,49 @@ def kernel7(tmp_path: Path) -> Iterator[Kernel]:
     """A fresh kernel of ipykernel 7."""
     with _running(Path(sys.executable), tmp_path) as kernel:
         yield kernel
+
+
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """One real server for a file's tests, which keep apart by notebook and session."""
+    with JupyterServer(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def files() -> Iterator[FileServer]:
+    """One file server for a file's tests, which keep apart by the names of their files."""
+    with FileServer() as server:
+        yield server
+
+
+class Notebooks:
+    """Kernels of the server, by notebook; those that still run are shut down at the end."""
+
+    def __init__(self, server: JupyterServer, prefix: str) -> None:
+        self._server = server
+        self._prefix = prefix
+        self._open: list[ServedKernel] = []
+
+    def open(self, name: str = "a", kernel_name: str = "python3") -> ServedKernel:
+        kernel = self._server.start_kernel(f"{self._prefix}-{name}.ipynb", kernel_name)
+        self._open.append(kernel)
+        return kernel
+
+    def shut_down(self, kernel: ServedKernel) -> None:
+        self._open.remove(kernel)
+        kernel.shutdown()
+
+    def close(self) -> None:
+        for kernel in self._open:
+            kernel.shutdown()
+
+
+@pytest.fixture
+def notebooks(jupyter: JupyterServer, request: pytest.FixtureRequest) -> Iterator[Notebooks]:
+    """``notebooks.open()`` starts a kernel for a notebook of this test."""
+    opened = Notebooks(jupyter, request.node.name.replace("[", "-").replace("]", ""))
+    try:
+        yield opened
+    finally:
+        opened.close()
