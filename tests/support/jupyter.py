@@ -175,6 +175,8 @@ class Kernel:
             connection_file=str(self.server.runtime / f"kernel-{self.id}.json")
         )
         self.client.load_connection_file()
+        # A second, its default, is less than a kernel takes to start on a machine that is busy.
+        self.client.hb_channel.time_to_dead = 30.0
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
 
