@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from jupyter_bgdl.kernel.connection import Connection
 from jupyter_bgdl.kernel.delivery import Delivery, Soon
 from jupyter_bgdl.kernel.handlers import Call, Handlers
 from jupyter_bgdl.kernel.identity import identity
+from jupyter_bgdl.kernel.notes import Notes
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import get_pump
 from jupyter_bgdl.kernel.task import DownloadTask
@@ -27,15 +27,11 @@ from jupyter_bgdl.model import (
     AttachRequest,
     DetachRequest,
     Event,
-    LogRequest,
     SessionView,
     TaskState,
     TaskView,
 )
 
-_log = logging.getLogger(__name__)
-
-_LONGEST_NOTE = 65536
 _PATHS = ("staging_directory", "ca_bundle")
 
 _attached: dict[tuple[str | None, str], Attachment] = {}
@@ -70,6 +66,8 @@ class Attachment:
             self._connection, self._channel = _link(server_url, token)
             self._key = (server_url, configuration.identifier)
             self.identifier = configuration.identifier
+            self._path = f"bgdl/sessions/{quote(self.identifier, safe='')}"
+            self.note = Notes(self._connection, self._path)
             self.pump = get_pump()
             self.handlers = Handlers(self)  # type: ignore[arg-type]
             self._tasks: dict[int, DownloadTask] = {}
@@ -300,17 +298,6 @@ class Attachment:
         """On the channel; from any thread."""
         self._channel.send(message)
 
-    def note(self, text: str) -> None:
-        """Append to the session's log, in the background; from any thread."""
-        for start in range(0, len(text), _LONGEST_NOTE):
-            self._connection.spawn(self._note(text[start : start + _LONGEST_NOTE]))
-
-    async def _note(self, text: str) -> None:
-        try:
-            await self._connection.fetch("POST", f"{self._path}/log", LogRequest(text))
-        except errors.BackgroundTransferError as error:
-            _log.warning("The session's log could not be written: %s", error)
-
     def call_task(self, method: str, number: int, action: str, body: Any = None) -> TaskView:
         """One REST call on a task."""
         path = f"{self._path}/tasks/{number}{action}"
@@ -318,10 +305,6 @@ class Attachment:
 
     def _call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
         return self._connection.call(method, self._path + path, body, answer=answer)
-
-    @property
-    def _path(self) -> str:
-        return f"bgdl/sessions/{quote(self.identifier, safe='')}"
 
     def _take(self, view: SessionView) -> None:
         if view.revision >= self._view.revision:

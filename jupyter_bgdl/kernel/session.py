@@ -15,13 +15,12 @@ from jupyter_bgdl.kernel.attachment import Attachment
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.delegate import SessionDelegate
 from jupyter_bgdl.kernel.handlers import Handler
+from jupyter_bgdl.kernel.spec import Source, spec_of
 from jupyter_bgdl.kernel.summary import Summary
 from jupyter_bgdl.kernel.task import DownloadTask
 from jupyter_bgdl.model import (
-    IfExists,
     LogLine,
     LogPage,
-    Request,
     SubmitReply,
     SubmitRequest,
     TaskPage,
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from jupyter_bgdl.kernel.widget import CoreWidget, SessionWidget
 
 H = TypeVar("H", bound=Handler)
-Source = str | Request
-
 _PAGE = 1000
 
 
@@ -112,13 +109,13 @@ class Session(Attachment):
         Raises InvalidRequest, DestinationExists, DestinationNotAllowed.
         """
         destination = files.resolve_destination(to)
-        spec = _spec(
+        spec = spec_of(
             source,
             headers,
             destination=destination,
             checksum=checksum,
             size=size,
-            if_exists=_if_exists(if_exists),
+            if_exists=if_exists,
             key=key,
             accept_html=accept_html,
             allow_downgrade=allow_downgrade,
@@ -140,15 +137,15 @@ class Session(Attachment):
         task_description: str = "",
     ) -> list[DownloadTask]:
         """As :meth:`download` for each source, all into the folder ``to``: all or none."""
-        if isinstance(sources, str | Request):
+        if isinstance(sources, Source):
             raise errors.InvalidRequest("download_all() takes several sources; see download().")
         destination = files.resolve_destination(to, folder=True)
         specs = [
-            _spec(
+            spec_of(
                 source,
                 headers,
                 destination=destination,
-                if_exists=_if_exists(if_exists),
+                if_exists=if_exists,
                 accept_html=accept_html,
                 allow_downgrade=allow_downgrade,
                 verify=verify,
@@ -171,7 +168,7 @@ class Session(Attachment):
         if to is None:
             chosen = self.options.get("staging_directory")
             staging = str(Path(chosen).absolute()) if chosen else files.default_staging()
-        spec = _spec(url_or_request, None, destination=destination, staging=staging, resume=False)
+        spec = spec_of(url_or_request, None, destination=destination, staging=staging, resume=False)
         return self._submit([spec])[0]
 
     def _submit(self, specs: list[TaskSpec]) -> list[DownloadTask]:
@@ -298,22 +295,3 @@ class Session(Attachment):
 
     def __repr__(self) -> str:
         return f"<Session {display.session_line(self.view, time.time())}>"
-
-
-def _if_exists(value: str) -> IfExists:
-    try:
-        return IfExists(value)
-    except ValueError:
-        known = ", ".join(repr(str(member)) for member in IfExists)
-        raise errors.InvalidRequest(f"if_exists= is one of {known}, not {value!r}.") from None
-
-
-def _spec(source: Source, headers: dict[str, str] | None, **fields: Any) -> TaskSpec:
-    if isinstance(source, str):
-        request = Request(source, headers=dict(headers or {}))
-    elif isinstance(source, Request):
-        merged = {**source.headers, **(headers or {})}
-        request = Request(source.url, source.method, merged)
-    else:
-        raise errors.InvalidRequest(f"A source is a URL or a Request, not {source!r}.")
-    return TaskSpec(request=request, **fields)

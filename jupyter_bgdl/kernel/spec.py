@@ -1,0 +1,33 @@
+"""What a notebook asks for, as a :class:`~jupyter_bgdl.model.TaskSpec`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_bgdl.errors import InvalidRequest
+from jupyter_bgdl.model import IfExists, Request, TaskSpec
+
+Source = str | Request
+"""What can be downloaded: a URL, or a request with headers."""
+
+
+def spec_of(
+    source: Source, headers: dict[str, str] | None, *, if_exists: str = "keep", **fields: Any
+) -> TaskSpec:
+    """``headers`` win over the source's own. Raises InvalidRequest."""
+    if isinstance(source, str):
+        request = Request(source, headers=dict(headers or {}))
+    elif isinstance(source, Request):
+        merged = {**source.headers, **(headers or {})}
+        request = Request(source.url, source.method, merged)
+    else:
+        raise InvalidRequest(f"A source is a URL or a Request, not {source!r}.")
+    return TaskSpec(request=request, if_exists=_if_exists(if_exists), **fields)
+
+
+def _if_exists(value: str) -> IfExists:
+    try:
+        return IfExists(value)
+    except ValueError:
+        known = ", ".join(repr(str(member)) for member in IfExists)
+        raise InvalidRequest(f"if_exists= is one of {known}, not {value!r}.") from None
