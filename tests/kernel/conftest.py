@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import queue
 import sys
@@ -131,6 +132,21 @@ def python_629() -> Path:
     """An interpreter with ipykernel 6.29."""
     python: Path = _load_venvs().python_with_ipykernel_629()
     return python
+
+
+@pytest.fixture(scope="module")
+def spec_629(python_629: Path, jupyter: JupyterServer) -> str:
+    """Name of a kernel specification, known to the server, of another virtual environment."""
+    folder = jupyter.home / "data" / "kernels" / "other"
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = {
+        "argv": [str(python_629), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "Another environment",
+        "language": "python",
+        "env": {"PYTHONPATH": str(ROOT)},
+    }
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return folder.name
 
 
 @pytest.fixture(params=["ipykernel7", "ipykernel629"])
