@@ -104,16 +104,60 @@ def test_live_while_the_kernel_sleeps(page: Page, jupyter: Any, started: str, sh
     page.screenshot(path=shots / f"real-output-{jupyter.app}.png")
 
 
-def test_live_after_a_restart_from_the_menu(page: Page, jupyter: Any, started: str) -> None:
+def restart_from_the_menu(page: Page) -> None:
     page.locator(".lm-MenuBar-item", has_text="Kernel").first.click()
     page.locator(".lm-Menu-item", has_text=re.compile(r"^Restart Kernel…")).click()
     page.locator(".jp-Dialog .jp-mod-accept").click()
     expect_kernel(page, "idle")
+
+
+def test_live_after_a_restart_from_the_menu(page: Page, jupyter: Any, started: str) -> None:
+    restart_from_the_menu(page)
     expect_live(page)
     run(page, 0)
     expect_kernel(page, "idle")
     expect_live(page)
     expect(view(page).locator(".jp-bgdl-Task")).to_have_count(1)
+
+
+COUNTED = """\
+import jupyter_bgdl as bgdl
+session = bgdl.background_session({session!r})
+
+@session.on_finish
+def finished(task, path):
+    with open("calls.txt", "a") as calls:
+        print(path.name, file=calls)
+
+task = session.download({url!r}, to="data/")
+with open("seen.txt", "a") as seen:
+    print(task.progress.received, file=seen)
+session
+"""
+
+
+def test_five_restarts_from_the_menu_progress_never_goes_back_one_callback(
+    page: Page, jupyter: Any, files: Any
+) -> None:
+    session = f"five-{jupyter.app}"
+    url = files.address(f"{session}.bin", size=40 * MB, rate=2 * MB)
+    jupyter.write_notebook(f"{session}.ipynb", COUNTED.format(session=session, url=url))
+    open_notebook(page, jupyter, f"{session}.ipynb")
+    run(page, 0)
+    for _ in range(5):
+        expect_kernel(page, "idle")
+        expect_live(page)
+        restart_from_the_menu(page)
+        run(page, 0)
+    expect(view(page).get_by_text(re.compile("^finished "))).to_be_visible(timeout=60_000)
+    expect(view(page).get_by_text("event")).to_have_count(0, timeout=30_000)
+    seen = [int(line) for line in (jupyter.root / "seen.txt").read_text().split()]
+    assert len(seen) == 6
+    assert seen == sorted(seen)
+    assert seen[-1] > seen[0]
+    assert (jupyter.root / "calls.txt").read_text() == f"{session}.bin\n"
+    for name in ("seen.txt", "calls.txt"):
+        (jupyter.root / name).unlink()
 
 
 def test_live_after_a_reload(page: Page, jupyter: Any, started: str) -> None:
