@@ -187,6 +187,17 @@ class Attachment:
         if self._on_change is not None:
             self._changes.post(0, self._on_change)
 
+    def watch_sent(self) -> None:
+        """A snapshot was asked for."""
+        if self._delivery is not None:
+            self._delivery.watch_sent()
+
+    def caught_up(self) -> None:
+        """The snapshot that was asked for last was taken, or will not come."""
+        if self._delivery is not None:
+            self._delivery.caught_up()
+        self.look_again()
+
     def event_came(self, event: Event) -> None:
         """From the journal."""
         if self._delivery is not None:
@@ -251,15 +262,17 @@ class Attachment:
             return True
         if delivery.has_completed(view.task_identifier, view.generation):
             return True
-        return self._view.undelivered == 0
+        return self._view.undelivered == 0 and not delivery.is_recalling
 
     def is_settled(self) -> bool:
         """Whether nothing runs or waits and, where this kernel hears events, all were handled."""
         counts = self._view.counts
         if counts.running or counts.waiting:
             return False
-        hears = self._delivery is not None and self._delivery.begun
-        return not hears or self._view.undelivered == 0
+        delivery = self._delivery
+        if delivery is None or not delivery.begun:
+            return True
+        return self._view.undelivered == 0 and not delivery.is_recalling
 
     def before_waiting(self) -> None:
         """What is known may be older than what was just submitted."""

@@ -55,6 +55,12 @@ class Listener(Protocol):
 
     def state_came(self, session: SessionView | None, tasks: list[TaskView]) -> None: ...
 
+    def watch_sent(self) -> None:
+        """A snapshot was asked for."""
+
+    def caught_up(self) -> None:
+        """The snapshot that was asked for last was taken, or will not come."""
+
     def event_came(self, event: Event) -> None: ...
 
     def task_removed(self, number: int) -> None: ...
@@ -69,6 +75,8 @@ class Channel:
         self._connection = connection
         self._incarnation = identity().incarnation
         self._listeners: dict[str, Listener] = {}
+        self._due: dict[str, int] = {}
+        """Snapshots that were asked for on this connection and did not come yet."""
         self._socket: WebSocketClientConnection | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -104,6 +112,10 @@ class Channel:
             # A socket that just closed is noticed where it is read.
             with contextlib.suppress(Exception):
                 self._socket.write_message(msgspec.json.encode(message).decode())
+            if isinstance(message, Watch) and message.session is not None:
+                self._due[message.session] = self._due.get(message.session, 0) + 1
+                if listener := self._listeners.get(message.session):
+                    listener.watch_sent()
 
     def _open(self, listener: Listener) -> None:
         self._send(Watch(listener.identifier))
@@ -150,6 +162,7 @@ class Channel:
             for listener in list(self._listeners.values()):
                 await self._attach_again(listener)
         self._socket = socket
+        self._due.clear()
         self._send(Hello(self._incarnation))
         for listener in list(self._listeners.values()):
             self._open(listener)
@@ -172,7 +185,11 @@ class Channel:
 
     def _take(self, message: ServerMessage) -> None:
         match message:
-            case Snapshot(sessions=sessions, tasks=tasks) | State(sessions=sessions, tasks=tasks):
+            case Snapshot(watch=watch, sessions=sessions, tasks=tasks):
+                self._spread(sessions, tasks)
+                if watch is not None:
+                    self._answered(watch, self._due.get(watch, 0) - 1)
+            case State(sessions=sessions, tasks=tasks):
                 self._spread(sessions, tasks)
             case Delivery(event=event):
                 if listener := self._listeners.get(event.session):
@@ -185,6 +202,14 @@ class Channel:
                     listener.fenced(owner)
             case Refused(code=code, message=text):
                 _log.info("The server refused a message: %s (%s)", text, code)
+                # Which one is not said. A snapshot that was refused is not to be waited for.
+                for watch in list(self._due):
+                    self._answered(watch, 0)
+
+    def _answered(self, watch: str, due: int) -> None:
+        self._due[watch] = due
+        if due <= 0 and (listener := self._listeners.get(watch)):
+            listener.caught_up()
 
     def _spread(self, sessions: list[SessionView], tasks: list[TaskView]) -> None:
         views = {view.identifier: view for view in sessions}

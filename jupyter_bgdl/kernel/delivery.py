@@ -8,6 +8,7 @@ acknowledged again, not handled again. A parked one that comes again is meant to
 
 from __future__ import annotations
 
+import enum
 import heapq
 import logging
 import threading
@@ -17,13 +18,21 @@ from typing import TYPE_CHECKING
 from jupyter_bgdl.kernel.handlers import Call
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import Job
-from jupyter_bgdl.messages import Acknowledge, ClientMessage, Deliver
+from jupyter_bgdl.messages import Acknowledge, ClientMessage, Deliver, Watch
 from jupyter_bgdl.model import Event, EventKind
 
 if TYPE_CHECKING:
     from jupyter_bgdl.kernel.session import Session
 
 _log = logging.getLogger(__name__)
+
+
+class Recall(enum.Enum):
+    """What was parked is asked for again: how far that is."""
+
+    WANTED = enum.auto()
+    ASKED = enum.auto()
+    OVER = enum.auto()
 
 
 class Delivery:
@@ -42,21 +51,49 @@ class Delivery:
         """Tasks and generations whose terminal event was dealt with."""
         self._over = False
         self._asked_for_parked = False
+        self._recall = Recall.OVER
 
     def begin(self) -> None:
         """A handler was registered: ask for the backlog, and for what was parked."""
         self.begun = True
+        if self._parked or self._session.view.parked:
+            self._recall = Recall.WANTED
+            # What was dealt with by being parked is open again.
+            self._completed.clear()
         self._session.say(Deliver(self._session.identifier, self.epoch, parked=True))
+        if self.is_recalling:
+            # The server deals with one message after the other: its answer counts what came back.
+            self._session.say(Watch(self._session.identifier))
         self._asked_for_parked = self._session.is_connected
+
+    @property
+    def is_recalling(self) -> bool:
+        """Whether events may come back that the newest view still counts as parked."""
+        return self._recall is not Recall.OVER
+
+    def watch_sent(self) -> None:
+        """In the background thread: a snapshot was asked for."""
+        if self._recall is Recall.WANTED:
+            self._recall = Recall.ASKED
+
+    def caught_up(self) -> None:
+        """In the background thread: the snapshot that was asked for last was taken."""
+        if self._recall is Recall.ASKED:
+            self._recall = Recall.OVER
 
     def opening(self) -> list[ClientMessage]:
         """What to say on a new connection. What was parked is asked for by a registration only:
         there are no silent retries."""
         if not self.begun:
             return []
-        parked = not self._asked_for_parked
+        parked = not self._asked_for_parked or self.is_recalling
         self._asked_for_parked = True
-        return [Deliver(self._session.identifier, self.epoch, parked=parked)]
+        messages: list[ClientMessage] = [
+            Deliver(self._session.identifier, self.epoch, parked=parked)
+        ]
+        if self.is_recalling:
+            messages.append(Watch(self._session.identifier))
+        return messages
 
     def end(self) -> None:
         """The session is somebody else's now. What was not handled yet never will be here."""

@@ -86,9 +86,13 @@ def test_e3_a_raising_handler_is_shown_parked_and_called_again_when_registered_a
     assert kernel.run("print(calls[2:])") == "[(2, 'e3-other.bin', False)]\n"
 
 
+@pytest.mark.parametrize(
+    "wait", ["session.wait(timeout=30)", "task.result(timeout=30)", "await task"]
+)
 def test_e3_what_waits_in_the_cell_that_registers_again_sees_the_parked_event_handled(
-    notebooks: Notebooks, files: FileServer, session: str
+    notebooks: Notebooks, files: FileServer, wait: str
 ) -> None:
+    session = "e3 " + wait.split("(")[0]
     url = files.add("e3-wait.bin", content(1000))
     kernel = notebooks.open()
     cell = ATTACH.format(session=session) + (
@@ -96,11 +100,31 @@ def test_e3_what_waits_in_the_cell_that_registers_again_sees_the_parked_event_ha
         "def finished(task, path):\n"
         "    calls.append(task.redelivered)\n"
         "    if {raising}: raise ValueError('no luck')\n"
-        f"task = session.download({url!r}, to='e3-wait/')\n"
-        "session.wait(timeout=30); print(calls)"
+        f"task = session.download({url!r}, to='e3-wait/' + session.identifier)\n"
+        f"{wait}; print(calls)"
     )
     assert "[False]" in kernel.run(cell.format(raising=True))
     assert "[True]" in kernel.run(cell.format(raising=False))
+
+
+def test_e3_a_new_kernel_that_waits_sees_the_parked_event_handled(
+    notebooks: Notebooks, files: FileServer, session: str
+) -> None:
+    url = files.add("e3-new.bin", content(1000))
+    cell = ATTACH.format(session=session) + (
+        "@session.on_finish\n"
+        "def finished(task, path):\n"
+        "    calls.append(task.redelivered)\n"
+        "    if {raising}: raise ValueError('no luck')\n"
+        f"task = session.download({url!r}, to='e3-new/')\n"
+        "{wait}; print(calls)"
+    )
+    kernel = notebooks.open()
+    kernel.run(cell.format(raising=True, wait="session.wait(timeout=30)"))
+    for wait in ("await task", "task.result(timeout=30)", "session.wait(timeout=30)"):
+        notebooks.shut_down(kernel)
+        kernel = notebooks.open()
+        assert "[True]" in kernel.run(cell.format(raising=True, wait=wait))
 
 
 def test_e10_handlers_in_a_later_cell_hear_everything_and_nothing_comes_before_them(
