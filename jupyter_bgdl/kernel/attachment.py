@@ -146,6 +146,11 @@ class Attachment:
             self._channel.remove(self.identifier)
 
     def _require_ownership(self) -> None:
+        if _attached.get(self._key) is not self:
+            raise errors.SessionInvalidated(
+                f"This object of session {self.identifier!r} hears nothing any more: it was "
+                "detached, or another kernel took the session over. Make it again."
+            )
         if self._delivery is None:
             owner = self._view.owner
             raise errors.SessionOwnedElsewhere(

@@ -198,9 +198,28 @@ def test_e4_two_kernels_one_owner_and_taking_over(
     assert first.run("print(session.is_owner, calls)") == "False [('invalid', None)]\n"
 
     # The object that was invalidated stays so; attaching again only watches.
+    with pytest.raises(CellError, match="Make it again") as refused:
+        first.run("session.on_finish(print)")
+    assert refused.value.name == "SessionInvalidated"
     assert first.run(
         f"again = bgdl.background_session({session!r}); print(again.is_owner, again is session)"
     ) == "False False\n"  # fmt: skip
+
+
+def test_a_detached_session_says_so_and_its_events_wait_for_the_next_object(
+    notebooks: Notebooks, files: FileServer, session: str
+) -> None:
+    url = files.add("detached.bin", content(1000))
+    kernel = notebooks.open()
+    register = "@session.on_finish\ndef finished(task, path): calls.append(path.name)\n"
+    kernel.run(ATTACH.format(session=session))
+    kernel.run(f"old = session; session.download({url!r}, to='detached/').result(timeout=30)")
+    kernel.run("session.detach()")
+    with pytest.raises(CellError, match="was detached") as refused:
+        kernel.run(register)
+    assert refused.value.name == "SessionInvalidated"
+    kernel.run(ATTACH.format(session=session) + register + "session.wait(timeout=30)")
+    assert kernel.run("print(session is old, calls)") == "False ['detached.bin']\n"
 
 
 @pytest.mark.slow
