@@ -23,7 +23,7 @@ def job(name):
     def run():
         assert threading.current_thread() is threading.main_thread()
         log.append(name)
-        print("ran", name, "end", flush=True)
+        print(f"ran {name} end", flush=True)
     return run
 def post(name):
     thread = threading.Thread(target=pump.post, args=(job(name),))
