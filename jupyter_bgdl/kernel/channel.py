@@ -125,6 +125,7 @@ class Channel:
     async def _run(self) -> None:
         pause, is_first = _FIRST_PAUSE, True
         while True:
+            unforeseen: Exception | None = None
             try:
                 await self._connect(is_first)
                 pause = _FIRST_PAUSE
@@ -137,12 +138,15 @@ class Channel:
                 errors.BackgroundTransferError,
             ) as error:
                 _log.debug("The channel is not open: %s", error)
-            except Exception:  # noqa: BLE001 - the channel has to come back (logged)
-                _log.exception("The channel met an error that nobody foresaw")
+            except Exception as error:  # noqa: BLE001 - the channel has to come back (logged)
+                unforeseen = error
             finally:
                 self._socket = None
             is_first = False
             await asyncio.sleep(pause)
+            # Not before: a process that is ending makes errors of its own, and has ended by now.
+            if unforeseen is not None:
+                _log.error("The channel met an error that nobody foresaw", exc_info=unforeseen)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _connect(self, is_first: bool) -> None:
