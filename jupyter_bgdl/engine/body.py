@@ -18,7 +18,9 @@ from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.part import PartFile
 from jupyter_bgdl.engine.response import is_encoded
 
-_BUFFER = 1 << 20
+_BUFFER = 1 << 18
+"""Bytes. As fast as a MiB, and a quarter of the time for which one system call holds a core: the
+99th percentile of the Jupyter server's answers beside four downloads fell with it."""
 
 
 def read_body(

@@ -102,6 +102,15 @@ def rename_noreplace(source: str, target: str, *, source_dir: int, target_dir: i
         raise
 
 
+def stand_back(niceness: int) -> None:
+    """Let the other processes of the machine go first: at least that nice and, on Linux, never
+    waking up in front of one that runs (``SCHED_BATCH``, sched(7)): data that arrives is no
+    reason to interrupt the Jupyter server in the middle of an answer."""
+    os.nice(max(0, niceness - os.nice(0)))
+    if hasattr(os, "SCHED_BATCH"):
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 @functools.cache
 def find_renameat2() -> Callable[[int, str, int, str], int] | None:
     """The system call (glibc ≥ 2.28), answering 0 or an errno; None where there is none."""

@@ -177,7 +177,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     platform.file_mode()
-    os.nice(max(0, NICENESS - os.nice(0)))
+    platform.stand_back(NICENESS)
     connection = socket.socket(fileno=int(sys.argv[1]))
 
     def terminate(number: int, frame: FrameType | None) -> None:
