@@ -134,6 +134,8 @@ class Outcomes:
         phase = row["phase"]
         if phase == Phase.CANCELING:
             self._scheduler.finish_cancel(row)
+        elif phase == Phase.COMPLETED:
+            self._drop_if_given_up(row)  # A small file was there before the engine could stop.
         if phase not in (Phase.RUNNING, Phase.WAITING, Phase.SUSPENDED):
             return
         intent = intent_for(row, report.part, report.size, report.digest, report.name)
@@ -181,8 +183,12 @@ class Outcomes:
             self._decide(row, report)
         elif phase in (Phase.SUSPENDED, Phase.WAITING) and report.code == "part_lost":
             self._tasks.drop_part(row)
-        elif row["error_code"] == DestinationExists.code:
-            # It was given up when its name became known; hardly anything had come.
+        elif phase == Phase.COMPLETED:
+            self._drop_if_given_up(row)
+
+    def _drop_if_given_up(self, row: Row) -> None:
+        """What was given up when its name became known leaves nothing; hardly anything came."""
+        if row["error_code"] == DestinationExists.code:
             self._scheduler.drop_part_file(row)
             self._tasks.drop_part(row)
 

@@ -220,7 +220,10 @@ async def test_the_resource_timeout_ends_the_task(house: Any) -> None:
     assert view.error.code == "transfer_timeout"
 
 
-async def test_D10_the_second_name_in_a_folder_is_refused_when_it_is_known(house: Any) -> None:
+@pytest.mark.parametrize("ends", ["stopped", "ready"])
+async def test_D10_the_second_name_in_a_folder_is_refused_when_it_is_known(
+    house: Any, ends: str
+) -> None:
     await house.attach()
     folder = str(house.home / "in") + "/"
     await house.submit(
@@ -230,6 +233,8 @@ async def test_D10_the_second_name_in_a_folder_is_refused_when_it_is_known(house
     first, second = await house.engine.fetch(), await house.engine.fetch()
     house.engine.headers(first)
     part = house.engine.headers(second)
+    if ends == "ready":
+        house.engine.ready(second, part)
     view = await house.until_phase(2, Phase.COMPLETED)
     assert view.error
     assert view.error.code == "destination_exists"
