@@ -8,7 +8,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 
-from benchmarks import handler_latency, one_file_http, one_file_http_engine, results
+from benchmarks import handler_latency, kernel_import, one_file_http, one_file_http_engine, results
 from benchmarks.bench import MIB, Bench
 from benchmarks.figure import Figure
 
@@ -20,6 +20,7 @@ FIGURES: dict[str, Measure] = {
     "one-file-http-tmpfs": one_file_http.measure_memory,
     "handler-latency-p50": handler_latency.measure,
     "handler-latency-p99": handler_latency.measure,
+    kernel_import.NAME: kernel_import.measure,
 }
 """By name. Figures with the same function are measured in the same run."""
 

@@ -21,6 +21,12 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EA
 """What ``link(2)`` says on a file system without hard links (FAT, some FUSE and SMB mounts)."""
 
 
+def is_supported() -> bool:
+    """Whether bytes can be moved safely: Windows has neither positional writes nor ways to stay
+    in an open folder."""
+    return hasattr(os, "pwrite") and os.open in os.supports_dir_fd
+
+
 def sync_data(fd: int) -> None:
     """Bring a file's bytes, and the length needed to read them back, to stable storage."""
     full_sync = _full_sync()

@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.protocol import Engine
 from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable, TaskNotFound
 from jupyter_bgdl.model import (
@@ -96,6 +98,9 @@ class Heart:
     def open(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Try to get the ledger; False: it is not ours (yet)."""
         self._loop = loop
+        if not platform.is_supported():
+            self._unavailable = f"Background transfers are not supported on {sys.platform} yet."
+            return False
         try:
             self._ledger.open()
             self._scheduler.start(loop)

@@ -318,3 +318,14 @@ async def test_P13_a_report_that_cannot_be_handled_fails_its_task_alone(house: A
     house.engine.ready(second, house.engine.headers(second))
     house.engine.published(await house.engine.publish())
     await house.until_phase(2, Phase.COMPLETED, error=None)
+
+
+async def test_a_platform_that_cannot_move_bytes_safely_is_refused_clearly(
+    house: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.close()
+    monkeypatch.delattr(os, "pwrite")
+    house.open()
+    with pytest.raises(ServerUnavailable, match="not supported on"):
+        await house.service.sessions(U)
+    monkeypatch.undo()
