@@ -18,7 +18,7 @@ from typing import Literal
 
 from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.protocol import Engine
-from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable, TaskNotFound
+from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable
 from jupyter_bgdl.model import (
     AttachReply,
     AttachRequest,
@@ -28,7 +28,6 @@ from jupyter_bgdl.model import (
     Phase,
     SessionView,
     SubmitReply,
-    TaskPage,
     TaskSpec,
     TaskView,
 )
@@ -37,6 +36,7 @@ from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.owner_file import BEAT
+from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.session_log import SessionLog
@@ -48,10 +48,6 @@ from jupyter_bgdl.service.views import Live, Row, Views, owner_name, owner_of
 log = logging.getLogger(__name__)
 
 Action = Literal["resume", "suspend", "cancel", "retry"]
-
-MAX_ACTIVE = 500
-MAX_COMPLETED = 50
-"""How many tasks of a session a snapshot holds."""
 
 
 class Heart:
@@ -86,6 +82,7 @@ class Heart:
             self._in_thread,
         )
         self._submitter = Submitter(self._ledger, self.sessions, self._tasks, self._scheduler)
+        self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
         self._unavailable = "The transfer service has not started yet."
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -196,16 +193,6 @@ class Heart:
     async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
         return await self._submitter.submit(user, identifier, specs)
 
-    async def page(
-        self, user: str, identifier: str, after: int, limit: int, completed: bool | None
-    ) -> TaskPage:
-        session = self.sessions.get(user, identifier)
-        query = {None: "tasks_page", False: "active_page", True: "completed_page"}[completed]
-        rows = self._ledger.all(query, session=session["id"], after=after, limit=limit + 1)
-        views = [self._tasks.view(row) for row in rows[:limit]]
-        more = len(rows) > limit
-        return TaskPage(views, views[-1].task_identifier if more and views else None)
-
     async def task_view(self, user: str, identifier: str, number: int) -> TaskView:
         return self._tasks.view(self._task(user, identifier, number))
 
@@ -267,38 +254,6 @@ class Heart:
         session = self.sessions.get(user, identifier)
         with self._ledger.transaction():
             return self._log.add(session["id"], text, source)
-
-    # State
-
-    async def snapshot(
-        self, user: str, identifier: str | None
-    ) -> tuple[list[SessionView], list[TaskView]]:
-        if identifier is None:
-            sessions = self._ledger.all("sessions", user=user)
-        else:
-            row = self._ledger.one("session", user=user, identifier=identifier)
-            sessions = [row] if row else []
-        tasks: list[Row] = []
-        for session in sessions:
-            key = session["id"]
-            tasks += self._ledger.all("active_page", session=key, after=0, limit=MAX_ACTIVE)
-            tasks += self._ledger.all("newest_completed", session=key, limit=MAX_COMPLETED)
-        return (
-            [self._views.session(row) for row in sessions],
-            [self._tasks.view(row) for row in tasks],
-        )
-
-    async def views_of(
-        self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
-    ) -> tuple[list[SessionView], list[TaskView]]:
-        seen, views = [], []
-        for identifier in sorted(sessions):
-            with suppress(TaskNotFound):
-                seen.append(self._views.session(self.sessions.get(user, identifier)))
-        for identifier, number in sorted(tasks):
-            with suppress(TaskNotFound):
-                views.append(self._tasks.view(self._task(user, identifier, number)))
-        return seen, views
 
     # Journal
 

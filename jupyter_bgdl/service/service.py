@@ -142,7 +142,7 @@ class Service:
         limit: int = 500,
         completed: bool | None = None,
     ) -> TaskPage:
-        return await self._hop(self._heart.page(user, identifier, after, limit, completed))
+        return await self._hop(self._heart.pages.page(user, identifier, after, limit, completed))
 
     async def task(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.task_view(user, identifier, number))
@@ -188,13 +188,13 @@ class Service:
     ) -> tuple[list[SessionView], list[TaskView]]:
         """Of one session, or of all: their views, the tasks that are not completed (at most 500 a
         session) and the newest 50 completed. A session that there is not (yet) yields nothing."""
-        return await self._hop(self._heart.snapshot(user, identifier))
+        return await self._hop(self._heart.pages.snapshot(user, identifier))
 
     async def views(
         self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
     ) -> tuple[list[SessionView], list[TaskView]]:
         """The newest state of those that still exist."""
-        return await self._hop(self._heart.views_of(user, sessions, tasks))
+        return await self._hop(self._heart.pages.views_of(user, sessions, tasks))
 
     # Journal
 
