@@ -130,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/octet-stream")
         self.send_header("Content-Length", str(end - start))
         self.send_header("ETag", files.etag)
+        self.send_header("Connection", "close")  # a body may be cut short
         self.end_headers()
         return start, end
 
@@ -143,4 +144,3 @@ class _Handler(BaseHTTPRequestHandler):
                     break
         except ConnectionError:
             pass  # The client went away, as it may.
-        self.close_connection = True
