@@ -63,7 +63,7 @@ lab: setup  ## open the quickstart notebook in JupyterLab, beside a slow file se
 
 .PHONY: check
 check: lint  ## the fast part: lint, types, unit tests
-	$(BIN)/pytest -q -m 'not slow' tests/engine tests/service tests/server tests/files
+	$(BIN)/pytest -q -m 'not slow' tests/engine tests/service tests/files
 
 .PHONY: test
 test: system lint  ## everything: lint, types, unit, integration, wheel and browser tests
