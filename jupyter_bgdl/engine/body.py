@@ -19,8 +19,7 @@ from jupyter_bgdl.engine.part import PartFile
 from jupyter_bgdl.engine.response import is_encoded
 
 _BUFFER = 1 << 18
-"""Bytes. As fast as a MiB, and a quarter of the time for which one system call holds a core: the
-99th percentile of the Jupyter server's answers beside four downloads fell with it."""
+"""Bytes. As fast as a MiB, and one system call holds a core for a quarter of the time."""
 
 
 def read_body(
