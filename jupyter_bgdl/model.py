@@ -91,6 +91,8 @@ class IfExists(StrEnum):
 
     KEEP = "keep"
     """Ours and unchanged counts as done; any other raises ``DestinationExists``."""
+    UPDATE = "update"
+    """Replaced if the source is another by now, left alone otherwise."""
     REPLACE = "replace"
     RENAME = "rename"
 
@@ -133,9 +135,13 @@ class SessionOptions(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A download as it is handed in."""
+    """A download, or an upload, as it is handed in."""
 
     request: Request
+    from_file: str | None = None
+    """Absolute path of the file to upload as the request's body; None: a download."""
+    mirrors: list[str] = []
+    """Other URLs of the same file."""
     destination: str | None = None
     """Absolute path. A trailing slash, or an existing folder: in there, under the safe suggested
     name. None: the body is staged under ``staging`` and offered to the delegate."""
@@ -154,6 +160,11 @@ class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     verify: bool = True
     """Verify TLS certificates."""
     description: Annotated[str, Meta(max_length=1024)] = ""
+    earliest_begin_date: float | None = None
+    """Not before this moment of the wall clock, as ``URLSessionTask.earliestBeginDate``."""
+    count_of_bytes_client_expects_to_send: Annotated[int, Meta(ge=0)] | None = None
+    count_of_bytes_client_expects_to_receive: Annotated[int, Meta(ge=0)] | None = None
+    """Upper bounds, headers included; more is no error."""
     resume: bool = True
     """Start it; else it is born suspended."""
 
@@ -174,6 +185,59 @@ class ResponseView(Struct, frozen=True):
     """Representation metadata only (Content-*, ETag, Last-Modified, Accept-Ranges, Date)."""
 
 
+class TransactionMetrics(Struct, frozen=True, kw_only=True):
+    """One request and its response, as ``URLSessionTaskTransactionMetrics``.
+
+    Moments are seconds since the epoch; None: it did not come to that (a reused connection is
+    not looked up, connected or secured again).
+    """
+
+    url: str
+    """Without userinfo, query values and fragment."""
+    method: str = "GET"
+    status_code: int | None = None
+    fetch_start: float
+    domain_lookup_start: float | None = None
+    domain_lookup_end: float | None = None
+    connect_start: float | None = None
+    connect_end: float | None = None
+    secure_connection_start: float | None = None
+    secure_connection_end: float | None = None
+    request_start: float | None = None
+    request_end: float | None = None
+    response_start: float | None = None
+    """First byte of the response."""
+    response_end: float | None = None
+    network_protocol_name: str | None = None
+    """As in ALPN (RFC 7301): ``http/1.1``."""
+    is_reused_connection: bool = False
+    is_proxy_connection: bool = False
+    is_redirect: bool = False
+    """Its response sent the client on to another address."""
+    segment: tuple[int, int] | None = None
+    """``[start, end)`` of the range that was asked for; None: the whole."""
+    count_of_response_body_bytes_received: int = 0
+    count_of_request_body_bytes_sent: int = 0
+    remote_address: str | None = None
+    remote_port: int | None = None
+
+
+class TaskMetrics(Struct, frozen=True, kw_only=True):
+    """What a task's generation took, as ``URLSessionTaskMetrics``."""
+
+    task_interval: tuple[float, float | None]
+    """Created, completed."""
+    redirect_count: int = 0
+    attempts: int = 0
+    transactions: list[TransactionMetrics] = []
+    """The newest 100, in order."""
+
+
+class TaskKind(StrEnum):
+    DOWNLOAD = "download"
+    UPLOAD = "upload"
+
+
 class TaskView(Struct, frozen=True, kw_only=True):
     """A task as anybody with read access may see it. Holds no secret.
 
@@ -182,6 +246,7 @@ class TaskView(Struct, frozen=True, kw_only=True):
 
     session: str
     task_identifier: int
+    kind: TaskKind = TaskKind.DOWNLOAD
     generation: int
     """1, and one more each time that a completed task is opened again."""
     revision: int
@@ -202,13 +267,16 @@ class TaskView(Struct, frozen=True, kw_only=True):
     path: str | None = None
     """Where the published file is; None before."""
     received: int = 0
-    """Bytes that are there; never falls within a generation unless the resource changed."""
+    """Bytes that are there (of an upload: that were sent); never falls within a generation
+    unless the resource changed."""
     total: int | None = None
     rate: float = 0.0
     """Mean of the last 5 seconds; 0 unless running."""
     attempts: int = 0
     checksum: str | None = None
     verified: bool = False
+    length_unverified: bool = False
+    """Nothing said how long the file is: neither the response nor the one who asked for it."""
     error: ErrorView | None = None
     response: ResponseView | None = None
     created_at: float

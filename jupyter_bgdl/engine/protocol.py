@@ -5,19 +5,23 @@ one thing, and sends *reports* that carry the attempt they belong to, so that a 
 attempt that is no longer wanted can be told and ignored.
 
     Fetch   ──▶ Headers ──▶ Progress*, Checkpoint* ──▶ Ready ─┐
-       └──────────────────────────▶ Failed                    │ the intent is committed
+       ├──▶ Unchanged                                         │ the intent is committed
+       └──▶ Failed                                            │
     Publish ◀─────────────────────────────────────────────────┘
        └──▶ Published | Failed
+    Upload  ──▶ Resumable ──▶ Progress* ──▶ Uploaded | Failed
+
+``Metrics`` comes right before the report that ends a fetch or an upload.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from jupyter_bgdl.model import IfExists
+from jupyter_bgdl.model import IfExists, TransactionMetrics
 
 Extents = list[tuple[int, int]]
 """Byte ranges ``[start, end)`` that are on stable storage: disjoint, ascending."""
@@ -38,11 +42,25 @@ class Part(Struct, frozen=True):
     inode: int
 
 
+class Known(Struct, frozen=True):
+    """The validators under which the file at the destination was fetched."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
 class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     """Bring the bytes of a resource into a part."""
 
     attempt: Attempt
+    group: int = 0
+    """Units of one group share ``connections``; a group is a session, but the engine need not
+    know that."""
+    connections: int = 1
+    """Connections that the group may have to one host; segments count."""
     url: str
+    mirrors: list[str] = []
+    """Other addresses of the same file."""
     method: str = "GET"
     headers: dict[str, str] = {}
     folder: str
@@ -58,6 +76,10 @@ class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     """Complete length according to the first response."""
     checksum: str | None = None
     size: int | None = None
+    expected: int | None = None
+    """Upper bound of the bytes to receive, for the look at the free space before any are."""
+    known: Known | None = None
+    """Fetch only if the resource is another by now; else the answer is ``Unchanged``."""
     accept_html: bool = False
     allow_downgrade: bool = False
     verify: bool = True
@@ -84,7 +106,45 @@ class Publish(Struct, frozen=True, kw_only=True, tag="publish"):
     """A second hard link to make first, so that a staged file outlives what is done with it."""
 
 
-Unit = Fetch | Publish
+class Source(Struct, frozen=True, kw_only=True):
+    """The file that is uploaded, as it was when the upload was submitted."""
+
+    path: str
+    device: int
+    inode: int
+    size: int
+    modified: int
+    """Nanoseconds since the epoch (``st_mtime_ns``)."""
+
+
+class Resumption(Struct, frozen=True):
+    """Where an interrupted upload goes on."""
+
+    protocol: Literal["ietf", "tus"]
+    url: str
+    """The upload resource that the server made."""
+
+
+class Upload(Struct, frozen=True, kw_only=True, tag="upload"):
+    """Send a file as the body of a request."""
+
+    attempt: Attempt
+    group: int = 0
+    connections: int = 1
+    url: str
+    method: str
+    headers: dict[str, str] = {}
+    source: Source
+    resumption: Resumption | None = None
+    """What an earlier attempt was given."""
+    allow_downgrade: bool = False
+    verify: bool = True
+    timeout: float = 60.0
+    proxy: str | None = None
+    ca_bundle: str | None = None
+
+
+Unit = Fetch | Publish | Upload
 
 
 class Headers(Struct, frozen=True, kw_only=True, tag="headers"):
@@ -107,6 +167,7 @@ class Progress(Struct, frozen=True, tag="progress"):
 
     attempt: Attempt
     received: int
+    """Bytes that are there; of an upload, those that were sent."""
 
 
 class Checkpoint(Struct, frozen=True, tag="checkpoint"):
@@ -127,9 +188,40 @@ class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
     name: str
 
 
+class Unchanged(Struct, frozen=True, tag="unchanged"):
+    """The resource is still the one that is ``known``."""
+
+    attempt: Attempt
+
+
 class Published(Struct, frozen=True, tag="published"):
     attempt: Attempt
     path: str
+
+
+class Resumable(Struct, frozen=True, tag="resumable"):
+    """The server can go on with this upload after an interruption."""
+
+    attempt: Attempt
+    resumption: Resumption
+
+
+class Uploaded(Struct, frozen=True, kw_only=True, tag="uploaded"):
+    """The server has the whole body and answered."""
+
+    attempt: Attempt
+    url: str
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
+    """Of the response, at most 1 MiB."""
+
+
+class Metrics(Struct, frozen=True, tag="metrics"):
+    """What the attempt's requests took."""
+
+    attempt: Attempt
+    transactions: list[TransactionMetrics]
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
@@ -146,13 +238,30 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     """What is on stable storage now; None: as last reported."""
 
 
-Report = Headers | Progress | Checkpoint | Ready | Published | Failed
+Report = (
+    Headers
+    | Progress
+    | Checkpoint
+    | Ready
+    | Unchanged
+    | Published
+    | Resumable
+    | Uploaded
+    | Metrics
+    | Failed
+)
+Ending = Ready | Unchanged | Published | Uploaded | Failed
+"""After one of these, the engine does not have the attempt any more."""
 
 
 class Limits(Struct, frozen=True):
     """What the engine may use at most."""
 
     units: int = 16
+    connections_per_host: int = 16
+    """Over all groups."""
+    bandwidth: int | None = None
+    """Bytes a second, over all units; None: as fast as it goes."""
 
 
 class Engine(Protocol):
