@@ -186,6 +186,8 @@ class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
     digest: str | None
     """``algorithm:hex``, if a checksum was asked for."""
     name: str
+    ended_by_close: bool = False
+    """The body ended with its connection, so that one that was cut looks the same."""
 
 
 class Unchanged(Struct, frozen=True, tag="unchanged"):
@@ -197,6 +199,9 @@ class Unchanged(Struct, frozen=True, tag="unchanged"):
 class Published(Struct, frozen=True, tag="published"):
     attempt: Attempt
     path: str
+    copied: bool = False
+    """The part was on another file system. It is still there, as the proof that the file of that
+    name is its copy, and may go once this is committed."""
 
 
 class Resumable(Struct, frozen=True, tag="resumable"):

@@ -3,15 +3,18 @@
     keep link ─▶ mode ─▶ fsync ─▶ name, exclusively ─▶ fsync the folder
 
 Each step may be done twice. A target that has the part's inode is ours: an earlier attempt was
-killed after naming it. Everything is done relative to open folders, so that a folder that is
+killed after naming it. From another file system, a copy beside the target gets the name and the
+part stays until that is committed; a target that holds the part's very bytes is ours then. Everything is done relative to open folders, so that a folder that is
 swapped for a symbolic link meanwhile leads nowhere else.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from jupyter_bgdl.engine import platform
@@ -22,6 +25,9 @@ from jupyter_bgdl.model import IfExists
 
 _MOST_NAMES = 10_000
 """How many "name (n)" are tried."""
+
+_CHUNK = 1 << 20
+"""Bytes that are compared, or copied, at a time."""
 
 
 def publish(unit: Publish) -> Published:
@@ -39,7 +45,13 @@ def publish(unit: Publish) -> Published:
         name = _already(unit, target.name, target_dir)
         if name is None:
             _prepare(unit, part.name, part_dir)
-            name = _give_name(unit, part.name, target.name, part_dir, target_dir)
+            try:
+                name = _give_name(unit, part.name, target.name, part_dir, target_dir)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                name = _publish_copy(unit, part.name, target.name, part_dir, target_dir)
+                return Published(unit.attempt, str(target.parent / name), copied=True)
         else:
             _remove_other_name(unit, part.name, part_dir)
         platform.sync_folder(target_dir)
@@ -116,6 +128,69 @@ def _give_name(unit: Publish, part: str, name: str, part_dir: int, target_dir: i
             continue
         return candidate
     raise Abort("destination_exists")
+
+
+def _publish_copy(unit: Publish, part: str, name: str, part_dir: int, target_dir: int) -> str:
+    """Copy the part beside the target and name the copy, unless that was done before."""
+    source = platform.open_nofollow(part, os.O_RDONLY, dir_fd=part_dir)
+    try:
+        for candidate in numbered(name) if unit.if_exists == IfExists.RENAME else [name]:
+            held = _holds(candidate, target_dir, source, unit.size)
+            if held:
+                platform.sync_folder(target_dir)
+                return candidate
+            if held is None:
+                break
+        # A copy that an earlier attempt did not finish has the same name: it is made anew.
+        with suppress(FileNotFoundError):
+            os.unlink(part, dir_fd=target_dir)
+        try:
+            _copy(source, part, target_dir, unit.size)
+            name = _give_name(unit, part, name, target_dir, target_dir)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(part, dir_fd=target_dir)
+            raise
+        platform.sync_folder(target_dir)
+        return name
+    finally:
+        os.close(source)
+
+
+def _copy(source: int, name: str, folder: int, size: int) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    copy = platform.open_nofollow(name, flags, dir_fd=folder)
+    try:
+        done = 0
+        while done < size:
+            data = memoryview(os.pread(source, _CHUNK, done))
+            if not data:
+                raise Abort("part_lost")
+            while data:
+                written = os.write(copy, data)
+                done, data = done + written, data[written:]
+        os.fchmod(copy, platform.file_mode())
+        os.fsync(copy)
+    finally:
+        os.close(copy)
+
+
+def _holds(name: str, folder: int, source: int, size: int) -> bool | None:
+    """Whether the file holds the very bytes of ``source``; None: there is none."""
+    try:
+        fd = platform.open_nofollow(name, os.O_RDONLY | os.O_NONBLOCK, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return False
+    try:
+        status = os.fstat(fd)
+        return (stat.S_ISREG(status.st_mode) and status.st_size == size) and all(
+            os.pread(fd, _CHUNK, at) == os.pread(source, _CHUNK, at)
+            for at in range(0, size, _CHUNK)
+        )
+    finally:
+        os.close(fd)
 
 
 def _remove_other_name(unit: Publish, name: str, folder: int) -> None:

@@ -67,6 +67,7 @@ class Transfer:
         self._is_page = False
         self._is_file = True
         """False for the body of an error response."""
+        self._ended_by_close = False
 
     @property
     def received(self) -> int:
@@ -189,6 +190,7 @@ class Transfer:
             if unit.size is not None and length is not None and unit.size != length:
                 raise Abort("size_mismatch", f"{unit.size} bytes expected, {length} offered")
         self._total = length
+        self._ended_by_close = length is None and "transfer-encoding" not in headers
         self._validator = heads.validator(headers) if self._is_file else None
         if self._part is not None:
             self._start_over()
@@ -304,6 +306,7 @@ class Transfer:
             size=part.frontier,
             digest=digest,
             name=self._name,
+            ended_by_close=self._ended_by_close,
         )
 
     def _mismatch(self, code: str) -> Abort:

@@ -4,6 +4,7 @@
       ledger.db            0600   with -wal, which takes its permissions over
       owner.json           0600   who has it open
       ledger.db.corrupt-…         what was quarantined
+      ledger.db.version-…         as it was before an upgrade
 
 No code of this process may ever ``open()`` the ledger's files: closing any descriptor of a file
 drops all of the process's POSIX locks on it, and another process could then write to it
@@ -113,6 +114,8 @@ class Ledger:
                 f"The ledger {self.path} has schema {version}, from a newer version of "
                 f"jupyter_bgdl; this one knows {len(steps)}. Install that, or set state_dir."
             )
+        if 0 < version < len(steps):
+            self._back_up(db, version)
         for number, script in enumerate(steps[version:], version + 1):
             try:
                 db.executescript(f"BEGIN;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
@@ -120,6 +123,13 @@ class Ledger:
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise
+
+    def _back_up(self, db: sqlite3.Connection, version: int) -> None:
+        """The ledger as the older version left it, for one who goes back to that."""
+        copy = self.path.with_name(f"{self.path.name}.version-{version}")
+        copy.unlink(missing_ok=True)
+        _private_file(copy)
+        db.execute("VACUUM INTO ?", (str(copy),))
 
     def _taken(self, owner: owner_file.Owner | None) -> ServerUnavailable:
         by = f" by {owner}" if owner else ""

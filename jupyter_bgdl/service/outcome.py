@@ -149,6 +149,9 @@ class Outcomes:
             received=report.size,
             total=report.size,
             verified=report.digest is not None,
+            length_unverified=(
+                report.ended_by_close and report.digest is None and spec_of(row).size is None
+            ),
         )
         if phase != Phase.RUNNING:
             return  # Suspended meanwhile: it is published when it is resumed.
@@ -160,6 +163,8 @@ class Outcomes:
         if row["phase"] not in (Phase.FINISHING, Phase.CANCELING):
             return
         intent = intent_of(row)
+        if report.copied:
+            self._scheduler.drop_part_file(row)
         self._tasks.complete(
             row,
             path=report.path,

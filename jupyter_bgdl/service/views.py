@@ -106,6 +106,7 @@ class Views:
             attempts=row["attempts"],
             checksum=spec.checksum,
             verified=bool(row["verified"]),
+            length_unverified=bool(row["length_unverified"]),
             error=error,
             response=response,
             created_at=row["created_at"],

@@ -1,0 +1,4 @@
+-- The ledger, from version 1 to version 2.
+
+-- Nothing said how long the file is: neither the response nor the one who asked for it (fault N4).
+ALTER TABLE tasks ADD COLUMN length_unverified INTEGER NOT NULL DEFAULT 0;
