@@ -4,8 +4,9 @@
 
 Each step may be done twice. A target that has the part's inode is ours: an earlier attempt was
 killed after naming it. From another file system, a copy beside the target gets the name and the
-part stays until that is committed; a target that holds the part's very bytes is ours then. Everything is done relative to open folders, so that a folder that is
-swapped for a symbolic link meanwhile leads nowhere else.
+part stays until that is committed; a target that holds the part's very bytes is ours then.
+Everything is done relative to open folders, so that a folder that is swapped for a symbolic link
+meanwhile leads nowhere else.
 """
 
 from __future__ import annotations
