@@ -32,9 +32,11 @@ from jupyter_bgdl.model import (
     TaskView,
 )
 from jupyter_bgdl.service import destinations, staging
+from jupyter_bgdl.service.acknowledgements import Acknowledgements
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.owner_file import BEAT
 from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.policy import Settings
@@ -72,6 +74,7 @@ class Heart:
         self._tasks = Tasks(
             self._ledger, self.sessions, self._journal, self._log, self._views, emit
         )
+        self._leftovers = Leftovers(self._ledger, self._in_thread, self._soon)
         self._scheduler = Scheduler(
             self._ledger,
             engine,
@@ -79,9 +82,14 @@ class Heart:
             self._tasks,
             self._live,
             settings,
-            self._in_thread,
+            self._leftovers,
         )
-        self._submitter = Submitter(self._ledger, self.sessions, self._tasks, self._scheduler)
+        self._submitter = Submitter(
+            self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers
+        )
+        self._acknowledgements = Acknowledgements(
+            self._ledger, self.sessions, self._journal, self._leftovers.release
+        )
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
         self._unavailable = "The transfer service has not started yet."
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -155,6 +163,11 @@ class Heart:
         else:
             work()
 
+    def _soon(self, work: Callable[[], None]) -> None:
+        """From such a thread back into this one; nothing, once the loop is closed."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(work)
+
     # Sessions
 
     async def attach(self, user: str, identifier: str, request: AttachRequest) -> AttachReply:
@@ -222,7 +235,7 @@ class Heart:
         if row["phase"] != Phase.COMPLETED:
             raise InvalidRequest("Only a completed task can be removed; cancel it first.")
         with self._ledger.transaction():
-            self._scheduler.drop_part_file(row)
+            self._leftovers.drop_part(row)
             self._tasks.remove(row)
         if row["keep"] is not None:
             await asyncio.to_thread(staging.forget, row["keep"])
@@ -289,10 +302,4 @@ class Heart:
     ) -> None:
         session = self.sessions.get(user, identifier)
         self.sessions.check_epoch(session, epoch)
-        with self._ledger.transaction():
-            touched = self._journal.acknowledge(session["id"], sequence, parked)
-            self.sessions.changed(session)
-        for task in touched:
-            row = self._tasks.get(task)
-            if row and row["keep"] and not self._ledger.one("has_events", task=task):
-                self._scheduler.release(row)
+        await self._acknowledgements.add(session, sequence, parked)

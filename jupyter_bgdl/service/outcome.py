@@ -23,6 +23,7 @@ from jupyter_bgdl.engine.protocol import (
 from jupyter_bgdl.errors import DestinationExists
 from jupyter_bgdl.model import IfExists, Phase, ResponseView, WaitingFor
 from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.policy import Again, Give, History, Settings, judge
 from jupyter_bgdl.service.redaction import redacted
 from jupyter_bgdl.service.submission import folded
@@ -42,12 +43,14 @@ class Outcomes:
         live: Mapping[int, Live],
         settings: Settings,
         scheduler: Scheduler,
+        leftovers: Leftovers,
     ) -> None:
         self._ledger = ledger
         self._tasks = tasks
         self._live = live
         self._settings = settings
         self._scheduler = scheduler
+        self._leftovers = leftovers
 
     def take(self, report: Report) -> None:
         row = self._tasks.get(report.attempt.task)
@@ -164,7 +167,7 @@ class Outcomes:
             return
         intent = intent_of(row)
         if report.copied:
-            self._scheduler.drop_part_file(row)
+            self._leftovers.drop_part(row)
         self._tasks.complete(
             row,
             path=report.path,
@@ -194,7 +197,7 @@ class Outcomes:
     def _drop_if_given_up(self, row: Row) -> None:
         """What was given up when its name became known leaves nothing; hardly anything came."""
         if row["error_code"] == DestinationExists.code:
-            self._scheduler.drop_part_file(row)
+            self._leftovers.drop_part(row)
             self._tasks.drop_part(row)
 
     def _decide(self, row: Row, report: Failed) -> None:
@@ -230,7 +233,7 @@ class Outcomes:
             refetched=decision.refetched,
         )
         if decision.from_zero:
-            self._scheduler.drop_part_file(row)
+            self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)
         self._scheduler.after(row)
 

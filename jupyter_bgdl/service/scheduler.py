@@ -13,8 +13,9 @@ import asyncio
 import logging
 import sqlite3
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from jupyter_bgdl.engine.protocol import (
     Attempt,
@@ -28,16 +29,17 @@ from jupyter_bgdl.engine.protocol import (
 )
 from jupyter_bgdl.errors import Cancelled, TransferTimeout
 from jupyter_bgdl.model import Phase, WaitingFor
-from jupyter_bgdl.service import staging
+from jupyter_bgdl.service.alarms import Alarms, Rung
 from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.rates import Meter
 from jupyter_bgdl.service.sessions import Sessions
-from jupyter_bgdl.service.tasks import TURN, Tasks, part_of, staged_in
-from jupyter_bgdl.service.turns import Timers, Turns
+from jupyter_bgdl.service.tasks import TURN, Tasks
+from jupyter_bgdl.service.turns import Turns
 from jupyter_bgdl.service.units import fetch_of, publish_of
-from jupyter_bgdl.service.views import Live, Row
+from jupyter_bgdl.service.views import Live, Row, begins_at
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +58,7 @@ class Scheduler:
         tasks: Tasks,
         live: dict[int, Live],
         settings: Settings,
-        blocking: Callable[[Callable[[], None]], None],
+        leftovers: Leftovers,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -64,15 +66,13 @@ class Scheduler:
         self._tasks = tasks
         self._live = live
         self._settings = settings
-        self._blocking = blocking
-        self._outcomes = Outcomes(ledger, tasks, live, settings, self)
+        self._leftovers = leftovers
+        self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
-        self._due = Timers()
-        self._deadlines = Timers()
+        self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
         self._inbox: list[Report] = []
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._alarm: asyncio.TimerHandle | None = None
         self._is_closing = False
 
     @property
@@ -99,25 +99,20 @@ class Scheduler:
                     self._tasks.wait(task, WaitingFor.TURN, TURN, None)
                     self.queue(row)
         self._engine.start(self.report)
-        for row in self._ledger.all("unclaimed_keeps"):
-            self.release(row)
+        self._leftovers.release_unclaimed()
         self.pump()
 
     def close(self, timeout: float) -> None:
         """The engine checkpoints and ends; its last reports are committed."""
         self._is_closing = True
-        if self._alarm:
-            self._alarm.cancel()
+        self._alarms.cancel()
         self._engine.close(timeout)
         self.drain()
 
     def watch(self, row: Row) -> None:
         """Remember when a task that is not completed has to be looked at again."""
-        if row["deadline"] is not None:
-            self._deadlines.add(row["deadline"], row["id"])
-        if row["due"] is not None:
-            self._due.add(row["due"], row["id"])
-        elif row["phase"] == Phase.WAITING and row["waiting_for"] == WaitingFor.TURN:
+        self._alarms.watch(row)
+        if _is_ready(row):
             self.queue(row)
 
     def queue(self, row: Row) -> None:
@@ -214,9 +209,10 @@ class Scheduler:
         except sqlite3.Error:
             log.exception("The ledger takes nothing; nothing new is started.")
             if self._loop:
-                self._alarm = self._loop.call_later(_LEDGER_RETRY, self.pump)
+                self._alarms.set_in(self._loop, _LEDGER_RETRY)
             return
-        self._set_alarm()
+        if self._loop:
+            self._alarms.set(self._loop)
 
     def _fill(self) -> None:
         picked: list[tuple[int, str, int]] = []
@@ -321,7 +317,7 @@ class Scheduler:
 
     def finish_cancel(self, row: Row) -> Row:
         """G: nobody writes to the part any more; it goes."""
-        self.drop_part_file(row)
+        self._leftovers.drop_part(row)
         row = self._tasks.drop_part(row)
         return self._tasks.complete(row, code=Cancelled.code, message="Cancelled.")
 
@@ -341,61 +337,64 @@ class Scheduler:
 
     def wake(self, row: Row) -> Row:
         """Do not wait any longer: for a retry, for the disk, for credentials."""
-        if row["phase"] != Phase.WAITING or row["waiting_for"] == WaitingFor.TURN:
+        if row["phase"] != Phase.WAITING or row["waiting_for"] in (
+            WaitingFor.TURN,
+            WaitingFor.EARLIEST_BEGIN_DATE,
+        ):
             return row
         row = self._tasks.wait(row, WaitingFor.TURN, TURN, None)
         self.after(row)
         return row
 
-    def drop_part_file(self, row: Row) -> None:
-        """After the commit, delete the part of a task that the engine does not have."""
-        part, folder = part_of(row), staged_in(row)
-        if part:
-            self._ledger.on_commit(lambda: self._blocking(lambda: staging.drop(part, folder)))
-
-    def release(self, row: Row) -> None:
-        """Delete a staged file whose events were all dealt with, then forget its link."""
-        keep, task = row["keep"], row["id"]
-
-        def clear() -> None:
-            staging.clear(keep)
-            if self._loop and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(forget)
-
-        def forget() -> None:
-            if self._ledger.is_open:
-                with self._ledger.transaction():
-                    self._ledger.run("forget_keep", id=task)
-
-        self._blocking(clear)
-
     # Time
 
     def _ring(self) -> None:
-        now = self._ledger.clock()
-        due, late = self._due.over(now), self._deadlines.over(now)
-        if not due and not late:
+        rung = self._alarms.over()
+        if not rung:
             return
         try:
             with self._ledger.transaction():
-                for task in due:
-                    row = self._tasks.get(task)
-                    if row and row["due"] is not None and row["due"] <= now:
-                        self.wake(row)
-                for task in late:
-                    row = self._tasks.get(task)
-                    if row and row["deadline"] is not None and row["deadline"] <= now:
-                        self._expire(row)
+                self._act(rung)
         except sqlite3.Error:
-            for task in due:
-                self._due.add(now, task)
-            for task in late:
-                self._deadlines.add(now, task)
+            self._alarms.put_back(rung)
             raise
+
+    def _act(self, rung: Rung) -> None:
+        now = self._ledger.clock()
+        for task in rung.due:
+            row = self._tasks.get(task)
+            if row and row["due"] is not None and row["due"] <= now:
+                self.wake(row)
+        for task in rung.begin:
+            row = self._tasks.get(task)
+            if row and row["waiting_for"] == WaitingFor.EARLIEST_BEGIN_DATE:
+                self._begin_date(row)
+        for task in rung.late:
+            row = self._tasks.get(task)
+            if row and row["deadline"] is not None and row["deadline"] <= now:
+                self._expire(row)
+
+    def _begin_date(self, row: Row) -> None:
+        """Its date may have been moved, or the clock set back, since the alarm was set."""
+        if begins_at(row) > time.time():
+            self.after(row)
+            return
+        # The time that it may take is counted from here.
+        options = self._sessions.options(self._sessions.by_id(row["session"]))
+        row = self._tasks.wait(
+            row,
+            WaitingFor.TURN,
+            TURN,
+            None,
+            deadline=self._ledger.clock() + options.timeout_for_resource,
+        )
+        self.after(row)
 
     def _expire(self, row: Row) -> None:
         if row["phase"] in (Phase.FINISHING, Phase.CANCELING):
             return  # All bytes are there, or nobody waits for them.
+        if row["waiting_for"] == WaitingFor.EARLIEST_BEGIN_DATE:
+            return  # Its time has not begun.
         self.stop(row)
         self._tasks.complete(
             row,
@@ -403,16 +402,6 @@ class Scheduler:
             message="The transfer did not finish within timeout_for_resource.",
             reason="took too long",
         )
-
-    def _set_alarm(self) -> None:
-        if self._alarm:
-            self._alarm.cancel()
-            self._alarm = None
-        moments = [m for m in (self._due.next, self._deadlines.next) if m is not None]
-        if moments and self._loop:
-            # In steps: a loop takes no delay of years.
-            delay = min(max(0.0, min(moments) - self._ledger.clock()), 3600.0)
-            self._alarm = self._loop.call_later(delay, self.pump)
 
 
 def _is_ready(row: Row) -> bool:

@@ -29,6 +29,7 @@ from jupyter_bgdl.model import (
 from jupyter_bgdl.service import destinations
 from jupyter_bgdl.service.destinations import Found
 from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.sessions import Sessions
 from jupyter_bgdl.service.submission import Wanted, checked
@@ -41,12 +42,18 @@ _SPOILT = frozenset({"checksum_mismatch", "source_changed", "unexpected_content"
 
 class Submitter:
     def __init__(
-        self, ledger: Ledger, sessions: Sessions, tasks: Tasks, scheduler: Scheduler
+        self,
+        ledger: Ledger,
+        sessions: Sessions,
+        tasks: Tasks,
+        scheduler: Scheduler,
+        leftovers: Leftovers,
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._tasks = tasks
         self._scheduler = scheduler
+        self._leftovers = leftovers
         self._one_at_a_time = asyncio.Lock()
 
     async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
@@ -159,7 +166,7 @@ class Submitter:
         )
         options = self._sessions.options(session)
         if not failed or row["error_code"] in _SPOILT or not same_folder:
-            self._scheduler.drop_part_file(row)
+            self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)
         row = self._tasks.reopen(session, row, wanted, options)
         self._scheduler.after(row)

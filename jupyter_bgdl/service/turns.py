@@ -41,24 +41,3 @@ class Turns:
                     del self._ready[session]
             return session, host, task
         return None
-
-
-class Timers:
-    """Moments on the ledger's clock, each of one task."""
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int]] = []
-
-    def add(self, moment: float, task: int) -> None:
-        heapq.heappush(self._heap, (moment, task))
-
-    def over(self, now: float) -> list[int]:
-        """Take out the tasks whose moment has come."""
-        tasks = []
-        while self._heap and self._heap[0][0] <= now:
-            tasks.append(heapq.heappop(self._heap)[1])
-        return tasks
-
-    @property
-    def next(self) -> float | None:
-        return self._heap[0][0] if self._heap else None

@@ -53,6 +53,11 @@ def spec_of(row: Row) -> TaskSpec:
     return msgspec.json.decode(row["spec"], type=TaskSpec)
 
 
+def begins_at(row: Row) -> float:
+    """The moment of the wall clock before which the task may not run; 0: any time."""
+    return spec_of(row).earliest_begin_date or 0.0
+
+
 def owner_of(row: Row) -> KernelIdentity | None:
     """The identity of a session's owner."""
     if row["owner"] is None:
@@ -76,7 +81,9 @@ class Views:
             received = max(received, live.received)
         waiting_for = WaitingFor(row["waiting_for"]) if row["waiting_for"] else None
         until = None
-        if row["due"] is not None:
+        if waiting_for is WaitingFor.EARLIEST_BEGIN_DATE:
+            until = spec.earliest_begin_date
+        elif row["due"] is not None:
             until = time.time() + row["due"] - self._ledger.clock()
         error = None
         if row["error_code"] is not None:
