@@ -40,7 +40,8 @@ _decoder = msgspec.json.Decoder(ClientMessage)
 
 
 class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandler, JupyterHandler):
-    """One socket. A message is dealt with before the next one is read."""
+    """One socket. A message is dealt with before the next one is; only acknowledgements are taken
+    in as they come, so that they can be committed together."""
 
     incarnation: str | None = None
 
@@ -64,6 +65,7 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         self._user = owner(self)
         self._greeted: Service | None = None
         self._jobs: set[asyncio.Task[None]] = set()
+        self._acknowledging: set[asyncio.Task[None]] = set()
         self._deliveries: dict[str, tuple[Deliveries, asyncio.Task[None]]] = {}
         self._watching = Watching(self._service, self._user, self._send)
         self._start(self._watching.run())
@@ -95,6 +97,8 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         session = None if isinstance(message, Hello) else message.session
         if session is not None:
             parameters({"identifier": session}, SessionPath)
+        if self._acknowledging and not isinstance(message, Acknowledge):
+            await asyncio.wait(self._acknowledging)
         match message:
             case Hello(incarnation=incarnation):
                 self._greet(incarnation)
@@ -105,7 +109,9 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
             case Deliver():
                 await self._deliver(message)
             case Acknowledge():
-                await self._acknowledge(message)
+                job = self._start(self._acknowledge(message))
+                self._acknowledging.add(job)
+                job.add_done_callback(self._acknowledging.discard)
 
     def _greet(self, incarnation: str | None) -> None:
         if self.incarnation is not None:
@@ -129,9 +135,13 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         self._deliveries[session] = (deliveries, self._start(deliveries.run()))
 
     async def _acknowledge(self, message: Acknowledge) -> None:
-        await self._service().acknowledge(
-            self._user, message.session, message.epoch, message.sequence, message.parked
-        )
+        try:
+            await self._service().acknowledge(
+                self._user, message.session, message.epoch, message.sequence, message.parked
+            )
+        except errors.BackgroundTransferError as error:
+            await self._refuse(error)
+            return
         current = self._deliveries.get(message.session)
         if current and current[0].epoch == message.epoch:
             current[0].acknowledged(message.sequence)

@@ -204,7 +204,9 @@ async def test_E6_acknowledging_twice_late_or_wrongly_harms_nothing(
     await socket.say("acknowledge", session="twice", epoch=epoch - 1, sequence=last)
     refused = await socket.until("refused")
     assert refused["code"] == "session_invalidated"
-    assert server.get("bgdl/sessions/twice")["undelivered"] == 1
+    await socket.say("watch", session="twice")
+    [session] = (await socket.until("snapshot"))["sessions"]
+    assert session["undelivered"] == 1
     await socket.say("acknowledge", session="twice", epoch=epoch, sequence=last)
     await socket.say("watch", session="twice")
     [session] = (await socket.until("snapshot"))["sessions"]
