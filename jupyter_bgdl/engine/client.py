@@ -1,29 +1,33 @@
-"""Asks for a resource: TLS, proxy, redirects, and a way to cut the connection off.
+"""Asks for a resource: redirects, credentials, cookies.
 
 Redirects are followed here and not by httpx, because every header that the person gave has to
-stay with the origin it was given for (httpx 0.28 forwards all but ``Authorization``).
+stay with the origin it was given for (httpx 0.28 forwards all but ``Authorization``), and because
+each hop has credentials of its own.
 """
 
 from __future__ import annotations
 
-import errno
-import functools
-import os
-import socket
-import ssl
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from jupyter_bgdl.engine import redirects
+from jupyter_bgdl.engine.credentials import login_for
+from jupyter_bgdl.engine.lifeline import Lifeline
+from jupyter_bgdl.engine.metrics import Collector, Transaction
+from jupyter_bgdl.engine.network import Client, network_failure, proxy_name
 from jupyter_bgdl.engine.outcomes import Abort
-from jupyter_bgdl.engine.protocol import Fetch
+from jupyter_bgdl.engine.protocol import Fetch, Upload
 
-MAXIMUM_HOPS = 20
-_REDIRECTS = (301, 302, 303, 307, 308)
+Body = Callable[[], Iterable[bytes]]
+"""Opens what is sent, anew for each address that it is sent to."""
+
+_EXPIRED = (400, 401, 403, 410)
+"""What a signed address answers when its time is over: S3, GCS and Azure 403 or 400, others the
+rest."""
+
 _OURS = {
     "host",
     "range",
@@ -38,130 +42,137 @@ _OURS = {
 """Headers that the engine decides."""
 
 
-class Lifeline:
-    """Duplicates of the sockets in use, through which another thread can cut them off.
-
-    The shutdown goes to the plain socket. On an SSLSocket it would drop the TLS object, and the
-    reader would take ciphertext for the body.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sockets: list[socket.socket] = []
-        self._is_cut = False
-
-    def trace(self, event: str, info: dict[str, Any]) -> None:
-        """httpcore's ``trace`` extension: sees a connection before anything is sent on it."""
-        if event.endswith("connect_tcp.complete"):
-            connection = info["return_value"].get_extra_info("socket")
-            with self._lock:
-                self._sockets.append(socket.socket(fileno=os.dup(connection.fileno())))
-                if self._is_cut:
-                    self._shutdown()
-
-    def cut(self) -> None:
-        """End every read and write, now and later. May be called from any thread, repeatedly."""
-        with self._lock:
-            self._is_cut = True
-            self._shutdown()
-
-    def close(self) -> None:
-        with self._lock:
-            for connection in self._sockets:
-                connection.close()
-            self._sockets.clear()
-
-    def _shutdown(self) -> None:
-        for connection in self._sockets:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError as error:
-                if error.errno != errno.ENOTCONN:
-                    raise
-
-
-@functools.lru_cache(maxsize=32)
-def ssl_context(verify: bool, ca_bundle: str | None) -> ssl.SSLContext:
-    """One context per setting for the whole process: making one costs 28 ms.
-
-    Raises Abort if the bundle can't be read.
-    """
-    try:
-        return httpx.create_ssl_context(
-            verify=ssl.create_default_context(cafile=ca_bundle) if verify and ca_bundle else verify
-        )
-    except (OSError, ssl.SSLError) as error:
-        raise Abort("tls", "the CA bundle can't be read") from error
-
-
 class Asker:
-    """Sends the requests of one attempt. Cookies that a host sets live as long as it."""
+    """Sends the requests of one attempt, one at a time. Cookies that a host sets live as long as
+    it, and go back to that host alone (RFC 6265)."""
 
-    def __init__(self, unit: Fetch, lifeline: Lifeline) -> None:
+    def __init__(
+        self,
+        unit: Fetch | Upload,
+        lifeline: Lifeline,
+        collector: Collector | None = None,
+    ) -> None:
+        """What the requests take is added to ``collector``. Raises Abort."""
         self._unit = unit
         self._lifeline = lifeline
-        self._origin, self._auth = _split(unit.url)
-        try:
-            self._client = httpx.Client(
-                verify=ssl_context(unit.verify, unit.ca_bundle),
-                proxy=unit.proxy,
-                # The watch over the whole attempt ends what stalls; only connecting has its own.
-                timeout=httpx.Timeout(None, connect=unit.timeout),
-                headers={"User-Agent": "jupyter_bgdl", "Accept": "*/*"},
-                event_hooks={"response": [_take_location]},
-            )
-        except ValueError as error:
-            raise Abort("proxy", "the proxy's address is not valid") from error
+        self._collector = collector or Collector()
+        self._home, self._auth = redirects.split(unit.url)
+        self._has_login = any(name.lower() == "authorization" for name in unit.headers)
+        self._was_secure = False
+        self._may_resolve_again = True
+        self._client = Client(
+            verify=unit.verify, ca_bundle=unit.ca_bundle, proxy=unit.proxy, timeout=unit.timeout
+        )
 
     @contextmanager
     def get(self, extra: dict[str, str]) -> Iterator[httpx.Response]:
-        """The response to the unit's request with ``extra`` headers, redirects followed.
+        """The response to a fetch's request with ``extra`` headers, redirects followed.
+
+        An address that a redirect led to may have expired when a range of its file is asked for:
+        then it is resolved again from the original one, once in an attempt (fault R5).
 
         Raises Abort. The body is not read; it has to be before the context ends.
         """
-        url, method = self._origin, self._unit.method
-        for _ in range(MAXIMUM_HOPS + 1):
-            response = self._send(url, method, extra)
-            try:
-                location = response.extensions.get("location")
-                if response.status_code not in _REDIRECTS or location is None:
-                    yield response
-                    return
-            finally:
+        assert isinstance(self._unit, Fetch)
+        method = self._unit.method
+        response = self._follow(method, self._home, extra, None)
+        try:
+            if self._has_expired(response, extra):
+                self._may_resolve_again = False
                 response.close()
-            if response.status_code in (301, 302, 303) and method != "HEAD":
-                method = "GET"
-            url = self._target(url, location)
-        raise Abort("redirect_loop", f"more than {MAXIMUM_HOPS} redirects")
+                response = self._follow(method, self._home, extra, None)
+            yield response
+        finally:
+            response.close()
+
+    @contextmanager
+    def ask(
+        self, method: str, address: str, extra: dict[str, str], body: Body | None = None
+    ) -> Iterator[httpx.Response]:
+        """The response to any request, redirects followed.
+
+        What the person gave is sent only to the origin of the unit's own address. ``extra`` wins
+        over it, and names the body's Content-Length. Raises Abort. The response's body is not
+        read; it has to be before the context ends.
+        """
+        response = self._follow(method, redirects.split(address)[0], extra, body)
+        try:
+            yield response
+        finally:
+            response.close()
 
     def close(self) -> None:
         self._client.close()
 
-    def _send(self, url: httpx.URL, method: str, extra: dict[str, str]) -> httpx.Response:
-        at_home = _same_origin(url, self._origin)
-        given = self._unit.headers if at_home else {}
-        headers = {name: value for name, value in given.items() if name.lower() not in _OURS}
+    def _follow(
+        self, method: str, url: httpx.URL, extra: dict[str, str], body: Body | None
+    ) -> httpx.Response:
+        """The last response of the way; the caller closes it."""
+        for _ in range(redirects.MAXIMUM_HOPS + 1):
+            response = self._send(method, url, extra, None if body is None else body())
+            if not redirects.leads_on(response):
+                return response
+            response.close()
+            following = redirects.method_after(response.status_code, method)
+            if following != method:
+                method, body = following, None
+                extra = {k: v for k, v in extra.items() if not k.lower().startswith("content-")}
+            url = redirects.target(url, response, self._unit.allow_downgrade)
+        raise Abort("redirect_loop", f"more than {redirects.MAXIMUM_HOPS} redirects")
+
+    def _send(
+        self,
+        method: str,
+        url: httpx.URL,
+        extra: dict[str, str],
+        body: Iterable[bytes] | None = None,
+    ) -> httpx.Response:
+        """One request and its response; the caller closes it."""
+        transaction = Transaction(url, method, self._client.network, bool(self._proxy_name(url)))
+        self._collector.add(transaction)
+
+        def trace(event: str, info: dict[str, Any]) -> None:
+            if event == "connection.connect_tcp.complete":
+                self._lifeline.hold(info["return_value"].get_extra_info("socket"))
+            transaction.trace(event, info)
+
+        is_home = redirects.same_origin(url, self._home)
+        ours = _OURS | {name.lower() for name in extra}
+        given = self._unit.headers if is_home else {}
+        headers = {name: value for name, value in given.items() if name.lower() not in ours}
+        cookie = _take(headers, "cookie")
         headers |= {"Accept-Encoding": "identity"} | extra
+        content = None if body is None else transaction.counted(body)
         with self._network_errors(url):
             request = self._client.build_request(
-                method, url, headers=headers, extensions={"trace": self._lifeline.trace}
+                method, url, headers=headers, content=content, extensions={"trace": trace}
             )
-            return self._client.send(
-                request, stream=True, auth=self._auth if at_home else None, follow_redirects=False
+            if cookie is not None:
+                kept = request.headers.get("cookie")
+                request.headers["Cookie"] = f"{cookie}; {kept}" if kept else cookie
+            response = self._client.send(
+                request, stream=True, auth=self._login(url, is_home), follow_redirects=False
             )
+        transaction.answered(response, is_redirect=redirects.leads_on(response))
+        return response
 
-    def _target(self, url: httpx.URL, location: str) -> httpx.URL:
-        try:
-            target = url.join(location)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise Abort("invalid_url", "redirected to an address that is not valid") from error
-        if target.scheme not in ("http", "https"):
-            raise Abort("redirect_scheme", f"redirected to {target.scheme[:20]}:")
-        if not target.host:
-            raise Abort("invalid_url", "redirected to an address without a host")
-        if url.scheme == "https" and target.scheme == "http" and not self._unit.allow_downgrade:
-            raise Abort("redirect_downgrade", f"redirected to plain http at {target.host}")
-        return target.copy_with(username=None, password=None, fragment=None)
+    def _has_expired(self, response: httpx.Response, extra: dict[str, str]) -> bool:
+        return (
+            self._may_resolve_again
+            and response.status_code in _EXPIRED
+            and "Range" in extra
+            and response.url != self._home
+        )
+
+    def _login(self, url: httpx.URL, is_home: bool) -> httpx.Auth | None:
+        """What the person gave wins at its origin; elsewhere the netrc file has the word, but no
+        password of it goes over plain http once the way was secure."""
+        if is_home and (self._auth is not None or self._has_login):
+            return self._auth
+        self._was_secure = self._was_secure or url.scheme == "https"
+        if self._was_secure and url.scheme == "http" and not is_home:
+            return None
+        return login_for(url.host, is_home=is_home)
 
     @contextmanager
     def _network_errors(self, url: httpx.URL) -> Iterator[None]:
@@ -184,65 +195,12 @@ class Asker:
             raise network_failure(error, url.host) from error
 
     def _proxy_name(self, url: httpx.URL) -> str | None:
-        """Host and port of the proxy for this URL, without its credentials."""
-        proxy = self._unit.proxy
-        if proxy is None and not proxy_bypass(url.host):
-            proxies = getproxies()
-            proxy = proxies.get(url.scheme) or proxies.get("all")
-        if proxy is None:
-            return None
-        address = httpx.URL(proxy)
-        return f"proxy {address.host}:{address.port}" if address.port else f"proxy {address.host}"
+        return proxy_name(self._unit.proxy, url.scheme, url.host)
 
 
-def network_failure(error: BaseException, host: str = "") -> Abort:
-    """What went wrong on the network, found in the chain of causes."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, socket.gaierror):
-            away = cause.errno == socket.EAI_AGAIN
-            return Abort("unreachable" if away else "name_not_resolved", host)
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Abort("tls", f"{host}: {cause.verify_message}")
-        if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-            return Abort("connection", host)
-        if isinstance(cause, ssl.SSLError):
-            return Abort("tls", f"{host}: {cause.reason or 'TLS failed'}")
-        if isinstance(cause, ConnectionRefusedError):
-            return Abort("refused", host)
-        if isinstance(cause, OSError) and cause.errno in (
-            errno.ENETUNREACH,
-            errno.EHOSTUNREACH,
-            errno.ENETDOWN,
-        ):
-            return Abort("unreachable", host)
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.ProtocolError) and "disconnected" not in str(error):
-        return Abort("protocol", host)
-    return Abort("connection", host)
-
-
-def _take_location(response: httpx.Response) -> None:
-    """Keep httpx from working the next request out: it fails on what is to be judged here."""
-    if "location" in response.headers:
-        response.extensions["location"] = response.headers.pop("location")
-
-
-def _split(text: str) -> tuple[httpx.URL, httpx.Auth | None]:
-    """The address without userinfo and fragment, and the userinfo as basic authentication."""
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError) as error:
-        raise Abort("invalid_url") from error
-    if url.scheme not in ("http", "https") or not url.host:
-        raise Abort("invalid_url", "only http and https addresses with a host can be fetched")
-    auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
-    return url.copy_with(username=None, password=None, fragment=None), auth
-
-
-def _same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    return (one.scheme, one.host, _port(one)) == (other.scheme, other.host, _port(other))
-
-
-def _port(url: httpx.URL) -> int:
-    return url.port or (443 if url.scheme == "https" else 80)
+def _take(headers: dict[str, str], name: str) -> str | None:
+    """Remove and return the header of this name, however it is spelled."""
+    for spelled in headers:
+        if spelled.lower() == name:
+            return headers.pop(spelled)
+    return None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from jupyter_bgdl.engine.local import LocalEngine
 from jupyter_bgdl.engine.protocol import (
@@ -118,12 +119,12 @@ class Resource:
 class FaultServer:
     """One thread a connection, one request a connection."""
 
-    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None, interface: str = "127.0.0.1") -> None:
         self.answer: Callable[[Exchange], None] = lambda x: x.reply("404 Not Found")
         self.requests: list[Exchange] = []
         self.arrived = threading.Condition()
         self._context = context
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((interface, 0))
         self.port = self._listener.getsockname()[1]
         self.url = f"{'https' if context else 'http'}://localhost:{self.port}/data.bin"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -178,8 +179,8 @@ class FaultServer:
 def make_server() -> Iterator[Callable[..., FaultServer]]:
     servers: list[FaultServer] = []
 
-    def make(context: ssl.SSLContext | None = None) -> FaultServer:
-        servers.append(FaultServer(context))
+    def make(*arguments: Any) -> FaultServer:
+        servers.append(FaultServer(*arguments))
         return servers[-1]
 
     yield make
@@ -190,6 +191,30 @@ def make_server() -> Iterator[Callable[..., FaultServer]]:
 @pytest.fixture
 def server(make_server: Callable[..., FaultServer]) -> FaultServer:
     return make_server()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture
+def tls_server(
+    make_server: Callable[..., FaultServer], authority: trustme.CA
+) -> Callable[..., FaultServer]:
+    def make(name: str = "localhost", **fields: Any) -> FaultServer:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name, **fields).configure_cert(context)
+        return make_server(context)
+
+    return make
 
 
 @pytest.fixture

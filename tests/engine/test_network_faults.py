@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 import pytest
-import trustme
 
 from jupyter_bgdl.engine import body as engine_body
 from jupyter_bgdl.engine.local import LocalEngine
@@ -30,28 +29,6 @@ HALF = 1_500_000
 def read(report) -> bytes:
     assert isinstance(report, Ready), report
     return Path(report.part.path).read_bytes()
-
-
-@pytest.fixture(scope="session")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def bundle(authority, tmp_path):
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(path)
-    return str(path)
-
-
-@pytest.fixture
-def tls_server(make_server, authority):
-    def make(name="localhost", **fields):
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert(name, **fields).configure_cert(context)
-        return make_server(context)
-
-    return make
 
 
 @pytest.mark.parametrize("at", [0, 1, HALF, -1], ids=["start", "first", "middle", "last"])
@@ -178,9 +155,9 @@ def test_the_body_is_read_from_the_socket_itself(
 ):
     drained = []
 
-    def spy(connection, part, left, check):
+    def spy(connection, *more):
         drained.append(type(connection))
-        drain(connection, part, left, check)
+        drain(connection, *more)
 
     drain = engine_body._drain
     monkeypatch.setattr(engine_body, "_drain", spy)
