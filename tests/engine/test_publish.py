@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.disks import tmpfs
+from support.identical import assert_identical
 
 from jupyter_bgdl.engine.protocol import Failed, Headers, Published, Ready
 
@@ -154,6 +156,37 @@ def test_D3_a_folder_that_cannot_be(bench, server, resource, body, tmp_path):
     server.answer = resource(body)
     (tmp_path / "file").write_bytes(b"")
     assert bench.fetch(server.url, folder=tmp_path / "file" / "x").code == "destination_not_allowed"
+
+
+@pytest.mark.parametrize("if_exists", ["keep", "replace", "rename"])
+def test_D9_from_another_file_system(bench, ready, body, tmp_path, if_exists):
+    with tmpfs(tmp_path / "other") as other:
+        target = other / "data.bin"
+        for _ in range(2):  # killed before it was committed, and asked again
+            published = bench.publish(ready, target, if_exists=if_exists)
+            assert published == Published(published.attempt, str(target), copied=True)
+            assert_identical(target, body)
+        assert list(other.iterdir()) == [target]
+        assert Path(ready.part.path).exists(), "it goes once the commit is safe"
+
+
+@pytest.mark.parametrize("if_exists", ["keep", "rename"])
+def test_D9_over_a_file_of_somebody_else(bench, ready, body, tmp_path, if_exists):
+    with tmpfs(tmp_path / "other") as other:
+        (other / "data.bin").write_bytes(body[::-1])
+        end = bench.publish(ready, other / "data.bin", if_exists=if_exists)
+        assert_identical(other / "data.bin", body[::-1])
+        if if_exists == "keep":
+            assert end.code == "destination_exists"
+            assert len(list(other.iterdir())) == 1, "the copy is gone again"
+        else:
+            assert_identical(end.path, body)
+
+
+def test_D9_no_room_for_the_copy(bench, ready, tmp_path):
+    with tmpfs(tmp_path / "other", "size=1m") as other:
+        assert bench.publish(ready, other / "data.bin").code == "disk_space"
+        assert list(other.iterdir()) == []
 
 
 def test_D10_another_part_under_the_same_target(bench, ready, server):

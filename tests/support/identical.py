@@ -1,0 +1,17 @@
+"""The assertion that matters most: what was published is what was sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SilentlyWrong(AssertionError):
+    """A file was published, and it is not the resource. ``make faults`` counts these apart."""
+
+
+def assert_identical(path: Path | str, *versions: bytes) -> None:
+    """Raises :class:`SilentlyWrong` unless the file holds exactly one of ``versions``."""
+    found = Path(path).read_bytes()
+    if found not in versions:
+        sizes = ", ".join(f"{len(version):,}" for version in versions)
+        raise SilentlyWrong(f"{path}: {len(found):,} bytes that are none of those sent ({sizes})")
