@@ -17,18 +17,25 @@ from jupyter_bgdl.engine.client import network_failure
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.part import PartFile
 from jupyter_bgdl.engine.response import is_encoded
+from jupyter_bgdl.engine.throttle import Throttle
 
 _BUFFER = 1 << 18
 """Bytes. As fast as a MiB, and one system call holds a core for a quarter of the time."""
 
 
 def read_body(
-    response: httpx.Response, part: PartFile, length: int | None, check: Callable[[], None]
+    response: httpx.Response,
+    part: PartFile,
+    length: int | None,
+    check: Callable[[], None],
+    throttle: Throttle,
+    hold: Callable[[], None],
 ) -> None:
     """Append the body to ``part``: exactly ``length`` bytes of it, or all if that is None.
 
     ``check`` raises if the attempt was ended; it is asked after every read and before the
-    write, so that nothing that arrives after a stop reaches the part. Raises Abort.
+    write, so that nothing that arrives after a stop reaches the part. ``hold`` is asked while
+    ``throttle`` makes it wait. Raises Abort.
     """
     chunks = response.iter_raw()  # its end closes the connection: keep it
     left = length
@@ -37,6 +44,8 @@ def read_body(
         if left is not None and len(chunk) > left:
             chunk = chunk[:left]
         part.write(chunk)
+        if throttle.is_on:
+            throttle.take(len(chunk), hold)
         if left is None:
             continue
         left -= len(chunk)
@@ -44,7 +53,7 @@ def read_body(
             return
         connection = _plain_socket(response)
         if connection is not None:
-            _drain(connection, part, left, check)
+            _drain(connection, part, left, check, throttle, hold)
             return
     check()
     if left:
@@ -80,12 +89,19 @@ def _plain_socket(response: httpx.Response) -> socket.socket | None:
     return connection
 
 
-def _drain(connection: socket.socket, part: PartFile, left: int, check: Callable[[], None]) -> None:
+def _drain(
+    connection: socket.socket,
+    part: PartFile,
+    left: int,
+    check: Callable[[], None],
+    throttle: Throttle,
+    hold: Callable[[], None],
+) -> None:
     connection.settimeout(None)  # a wait of its own per read costs a system call each
     view = memoryview(bytearray(_BUFFER))
     while left:
         try:
-            count = connection.recv_into(view, min(left, _BUFFER))
+            count = connection.recv_into(view, throttle.portion(min(left, _BUFFER)))
         except OSError as error:
             check()
             raise network_failure(error) from error
@@ -94,3 +110,5 @@ def _drain(connection: socket.socket, part: PartFile, left: int, check: Callable
             raise Abort("truncated", f"{left} bytes are missing")
         part.write(view[:count])
         left -= count
+        if throttle.is_on:
+            throttle.take(count, hold)

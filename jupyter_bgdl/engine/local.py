@@ -23,12 +23,11 @@ import msgspec
 from jupyter_bgdl.engine import wire
 from jupyter_bgdl.engine.protocol import (
     Attempt,
+    Ending,
     Engine,
     Failed,
     Limits,
     Progress,
-    Published,
-    Ready,
     Report,
     Unit,
 )
@@ -84,7 +83,9 @@ class LocalEngine(Engine):
             self._commands.put(wire.Stop(attempts))
 
     def configure(self, limits: Limits) -> None:
+        """Also while units run: those that wait for their turn or for bandwidth notice at once."""
         self._limits = limits
+        self._commands.put(wire.Configure(limits))
 
     def running(self) -> set[Attempt]:
         with self._lock:
@@ -143,6 +144,8 @@ class LocalEngine(Engine):
             assert process.stderr is not None
             with process:
                 self._process = process
+                with contextlib.suppress(OSError):  # the reader notices that it is gone
+                    wire.send_command(ours, wire.Configure(self._limits))
                 writer = threading.Thread(target=self._write, args=(ours,), daemon=True)
                 scribe = threading.Thread(target=_log_lines, args=(process.stderr,), daemon=True)
                 writer.start()
@@ -181,7 +184,7 @@ class LocalEngine(Engine):
             for report in reports:
                 if report.attempt not in self._running:
                     continue
-                if isinstance(report, Ready | Published | Failed):
+                if isinstance(report, Ending):
                     self._running.discard(report.attempt)
                     asked = report.attempt in self._stopping or self._closing.is_set()
                     self._stopping.discard(report.attempt)

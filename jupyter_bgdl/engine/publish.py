@@ -118,7 +118,7 @@ def _keep(unit: Publish, keep: str, name: str, folder: int) -> None:
 
 
 def _give_name(unit: Publish, part: str, name: str, part_dir: int, target_dir: int) -> str:
-    if unit.if_exists == IfExists.REPLACE:
+    if unit.if_exists in (IfExists.REPLACE, IfExists.UPDATE):
         # rename(2) does nothing for two links to one file; _already() has met that case.
         os.replace(part, name, src_dir_fd=part_dir, dst_dir_fd=target_dir)
         return name

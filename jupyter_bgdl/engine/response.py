@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 
+from jupyter_bgdl.engine.protocol import Known
+
 _CONTENT_RANGE = re.compile(r"^bytes (\d{1,19})-(\d{1,19})/(\d{1,19})$")
 _UNSATISFIED = re.compile(r"^bytes \*/(\d{1,19})$")
 _STRONG_ETAG = re.compile(r'^"[\x21\x23-\x7e\x80-\xff]*"$')
@@ -84,6 +86,19 @@ def same_version(headers: Mapping[str, str], expected: str) -> bool:
     """Whether a response is of the version that ``expected`` (a validator) stands for."""
     name = "etag" if expected.startswith('"') else "last-modified"
     return headers.get(name) == expected
+
+
+def unless_changed(known: Known) -> dict[str, str]:
+    """The conditions of a GET that is to bring nothing if the resource is still the known one.
+
+    The ETag decides alone where there is one (13.1.3); a weak one will do, since 13.1.2 compares
+    weakly.
+    """
+    if known.etag is not None:
+        return {"If-None-Match": known.etag}
+    if known.last_modified is not None:
+        return {"If-Modified-Since": known.last_modified}
+    return {}
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -11,6 +11,8 @@ the first response opens a new part.
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable
 
 import httpx
@@ -31,7 +33,10 @@ from jupyter_bgdl.engine.protocol import (
     Headers,
     Ready,
     Report,
+    Unchanged,
 )
+from jupyter_bgdl.engine.room import is_short
+from jupyter_bgdl.engine.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +50,13 @@ _NO_FILE = (204, 205, 206)
 class Transfer:
     """Runs a :class:`Fetch` in the calling thread; other threads may :meth:`end` it."""
 
-    def __init__(self, unit: Fetch, emit: Callable[[Report], None]) -> None:
+    def __init__(
+        self, unit: Fetch, emit: Callable[[Report], None], throttle: Throttle | None = None
+    ) -> None:
         self.unit = unit
+        self._throttle = throttle or Throttle()
+        self.held = -math.inf
+        """When (monotonic) it was last kept waiting by the throttle."""
         self.may_write = False
         """Whether it may touch files. While it does not, an ended attempt may be given up: it
         looks whether it was ended before it sets to work."""
@@ -64,6 +74,7 @@ class Transfer:
         self._name = unit.name or suggested_name(unit.url)
         self._fresh_starts = 0
         self._changed = False
+        self._unchanged = False
         self._is_page = False
         self._is_file = True
         """False for the body of an error response."""
@@ -80,7 +91,7 @@ class Transfer:
             self._ended = Abort(code, message)
         self._lifeline.cut()
 
-    def run(self) -> Ready | Failed:
+    def run(self) -> Ready | Unchanged | Failed:
         """Do it, and say how it ended. When this returns, nothing writes any more."""
         try:
             return self._fetch()
@@ -95,8 +106,9 @@ class Transfer:
                 if part is not None:
                     part.close()
 
-    def _fetch(self) -> Ready:
+    def _fetch(self) -> Ready | Unchanged:
         self._reopen()
+        self._look_for_room(self.unit.total if self._part else None)
         if not self._is_complete():
             asker = Asker(self.unit, self._lifeline)
             try:
@@ -105,7 +117,18 @@ class Transfer:
             finally:
                 asker.close()
         self.on_network = False
+        if self._unchanged:
+            return Unchanged(self.unit.attempt)
         return self._verified()
+
+    def _look_for_room(self, size: int | None) -> None:
+        """Raises Abort ``disk_space`` before bytes are fetched for which there is no room; of a
+        size that nobody knows, what was expected counts."""
+        unit = self.unit
+        part = self._part.part.path if self._part is not None else None
+        known = size if size is not None else unit.size if unit.size is not None else unit.expected
+        if known is not None and is_short(unit.folder, known, part):
+            raise Abort("disk_space", f"{known} bytes are needed")
 
     def _reopen(self) -> None:
         """Go on with the part of an earlier attempt, if it can be told to be that."""
@@ -129,13 +152,19 @@ class Transfer:
             conditions = {"Range": f"bytes={begin}-", "If-Range": self._validator}
         elif self._part is not None:
             self._start_over()
+        if not conditions and self.unit.known is not None:
+            conditions = heads.unless_changed(self.unit.known)
         with asker.get(conditions) as response:
             self._check()
-            if conditions and response.status_code == 206:
+            resuming = "Range" in conditions
+            if resuming and response.status_code == 206:
                 return self._continue(response, begin)
-            if conditions and response.status_code == 416:
+            if resuming and response.status_code == 416:
                 return self._is_already_complete(response, begin)
-            return self._begin(response, resuming=bool(conditions))
+            if conditions and not resuming and response.status_code == 304:
+                self._unchanged = True
+                return True
+            return self._begin(response, resuming=resuming)
 
     def _continue(self, response: httpx.Response, begin: int) -> bool:
         """Take a 206, if it is exactly what follows in the version that the part holds."""
@@ -174,9 +203,10 @@ class Transfer:
     def _begin(self, response: httpx.Response, *, resuming: bool) -> bool:
         """Take a whole body into a new part."""
         unit, status, headers = self.unit, response.status_code, response.headers
-        self._is_file = response.is_success and status not in _NO_FILE
-        if not self._is_file:
+        is_file = response.is_success and status not in _NO_FILE
+        if not is_file:
             self._refuse(response)
+        self._is_file = is_file
         length = heads.content_length(headers)
         self._name = unit.name or suggested_name(unit.url, headers.get("content-disposition"))
         if self._is_file:
@@ -194,6 +224,7 @@ class Transfer:
         self._validator = heads.validator(headers) if self._is_file else None
         if self._part is not None:
             self._start_over()
+        self._look_for_room(length)
         self._set_to_work()
         self._part = PartFile.create(unit.folder, unit.attempt)
         self._drop_stale()
@@ -263,7 +294,7 @@ class Transfer:
         self._set_to_work()
         self._checkpoints = Checkpoints(self._part, self._report_checkpoint)
         try:
-            read_body(response, self._part, length, self._check)
+            read_body(response, self._part, length, self._check, self._throttle, self._hold)
         finally:
             self._checkpoints.end()
         self._check()
@@ -275,6 +306,11 @@ class Transfer:
             raise self._ended
         if self._checkpoints is not None and self._checkpoints.failure is not None:
             raise self._checkpoints.failure
+
+    def _hold(self) -> None:
+        """The throttle makes it wait: nobody is to take that for a stall."""
+        self._check()
+        self.held = time.monotonic()
 
     def _report_checkpoint(self, part: PartFile) -> None:
         self._emit(Checkpoint(self.unit.attempt, part.extents))

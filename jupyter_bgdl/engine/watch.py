@@ -14,6 +14,10 @@ class StallWatch:
         self._since = now
         self._received = 0
 
+    def restart(self, now: float, received: int) -> None:
+        """It did not move because we held it back."""
+        self._since, self._received = now, received
+
     def stalled(self, now: float, received: int) -> bool:
         """Whether fewer than ``SLOWEST × timeout`` bytes came in the last ``timeout`` seconds.
 
@@ -21,5 +25,5 @@ class StallWatch:
         in time. A count that fell (a restart from zero) starts it anew as well.
         """
         if not 0 <= received - self._received < SLOWEST * self._timeout:
-            self._since, self._received = now, received
+            self.restart(now, received)
         return now - self._since >= self._timeout

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from jupyter_bgdl.engine.protocol import Attempt, Report, Unit
+from jupyter_bgdl.engine.protocol import Attempt, Limits, Report, Unit
 
 
 class Submit(Struct, frozen=True, tag="submit"):
@@ -29,11 +29,17 @@ class Stop(Struct, frozen=True, tag="stop"):
     attempts: list[Attempt]
 
 
+class Configure(Struct, frozen=True, tag="configure"):
+    """Keep to these limits from now on."""
+
+    limits: Limits
+
+
 class Close(Struct, frozen=True, tag="close"):
     """Checkpoint everything and exit."""
 
 
-Command = Submit | Stop | Close
+Command = Submit | Stop | Configure | Close
 
 _encoder = msgspec.msgpack.Encoder()
 _commands = msgspec.msgpack.Decoder(Command)

@@ -30,9 +30,11 @@ from jupyter_bgdl.engine.protocol import (
     Publish,
     Published,
     Ready,
+    Unchanged,
     Unit,
 )
 from jupyter_bgdl.engine.publish import publish
+from jupyter_bgdl.engine.throttle import TICK, Throttle
 from jupyter_bgdl.engine.transfer import Transfer
 from jupyter_bgdl.engine.watch import StallWatch
 
@@ -79,6 +81,7 @@ class Worker:
         self._publishing = 0
         self._idle = threading.Condition(self._lock)
         self._over = threading.Event()
+        self._throttle = Throttle()
 
     def run(self) -> None:
         """Serve until the other end is gone or asks to close; then checkpoint everything."""
@@ -90,6 +93,8 @@ class Worker:
             if isinstance(command, wire.Stop):
                 for attempt in command.attempts:
                     self._stop(attempt)
+            elif isinstance(command, wire.Configure):
+                self._throttle.configure(command.limits.bandwidth)
             else:
                 for unit in command.units:
                     self._start(unit)
@@ -101,7 +106,7 @@ class Worker:
                 self._publishing += 1
             threading.Thread(target=self._publish, args=(unit,), daemon=True).start()
             return
-        job = Job(Transfer(unit, self._outbox.put))
+        job = Job(Transfer(unit, self._outbox.put, self._throttle))
         with self._lock:
             if unit.attempt in self._jobs:
                 return
@@ -111,7 +116,7 @@ class Worker:
     def _fetch(self, job: Job) -> None:
         self._end(job, job.transfer.run())
 
-    def _end(self, job: Job, report: Ready | Failed) -> None:
+    def _end(self, job: Job, report: Ready | Unchanged | Failed) -> None:
         """Report a fetch's end, unless it was given up before."""
         with self._lock:
             attempt = report.attempt
@@ -156,7 +161,9 @@ class Worker:
             job.reported = received
             self._outbox.progress(Progress(transfer.unit.attempt, received))
         if job.ended is None:
-            if transfer.on_network and job.watch.stalled(now, received):
+            if now - transfer.held < _PULSE + 2 * TICK:
+                job.watch.restart(now, received)
+            elif transfer.on_network and job.watch.stalled(now, received):
                 job.end("stalled")
         elif now - job.ended[0] > _PATIENCE and not transfer.may_write:
             self._end(job, Failed(attempt=transfer.unit.attempt, code=job.ended[1]))

@@ -25,10 +25,14 @@ from jupyter_bgdl.engine.protocol import (
     Failed,
     Fetch,
     Headers,
+    Known,
     Limits,
     Progress,
     Ready,
+    Unchanged,
 )
+
+MODIFIED = "Thu, 01 Jan 2026 10:00:00 GMT"
 
 
 def read(report) -> bytes:
@@ -263,20 +267,65 @@ def test_T13_a_part_is_its_owners_alone(bench, server, resource, body):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
-def test_D1_a_full_disk(bench, server, resource, body, tmp_path):
+def test_D1_a_disk_that_fills_up(bench, server, resource, body, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(disk)], check=True)
+    others = disk / "others"
+
+    def answer(x):
+        x.head(Content_Length=len(body), ETag='"one"')
+        x.send(body[: 1 << 20])
+        bench.wait(lambda r: isinstance(r, Progress) and r.received == 1 << 20)
+        others.write_bytes(bytes(2 << 20))
+        x.send(body[1 << 20 :])
+
+    try:
+        server.answer = answer
+        failed = bench.fetch(server.url, folder=disk)
+        assert failed.code == "disk_space"
+        assert 0 < failed.extents[0][1] <= 2 << 20
+        assert bench.resume(server.url, folder=disk).code == "disk_space"
+        assert len(server.requests) == 1, "there is no room: nobody needs to be asked"
+        others.unlink()
+        server.answer = resource(body)
+        assert read(bench.resume(server.url, folder=disk)) == body
+        assert server.requests[1].headers["range"] == f"bytes={failed.extents[0][1]}-"
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_D1_a_disk_that_is_too_small(bench, server, resource, body, tmp_path):
+    """Seen before the first byte, by what was expected even before the request."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)], check=True)
     try:
         server.answer = resource(body)
-        failed = bench.fetch(server.url, folder=disk)
-        assert failed.code == "disk_space"
-        assert 0 < failed.extents[0][1] <= 2 << 20
-        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
-        assert read(bench.resume(server.url, folder=disk)) == body
-        assert server.requests[1].headers["range"] == f"bytes={failed.extents[0][1]}-"
+        assert bench.fetch(server.url, folder=disk, expected=3 << 20).code == "disk_space"
+        assert not server.requests
+        assert bench.fetch(server.url, folder=disk).code == "disk_space"
+        assert not list(disk.iterdir())
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_resource_that_is_known_and_unchanged(bench, server):
+    def answer(x):
+        held = x.headers.get("if-none-match") or x.headers.get("if-modified-since")
+        if held in ('W/"one"', MODIFIED):
+            x.reply("304 Not Modified")
+        else:
+            x.reply("200 OK", b"new")
+
+    server.answer = answer
+    for known in Known(etag='W/"one"', last_modified=MODIFIED), Known(last_modified=MODIFIED):
+        unit = bench.submit(server.url, known=known)
+        end = bench.wait(lambda r, unit=unit: r.attempt == unit.attempt)
+        assert end == Unchanged(unit.attempt)
+    assert "if-modified-since" not in server.requests[0].headers, "the ETag decides alone"
+    assert read(bench.fetch(server.url, known=Known(etag='"two"'))) == b"new"
 
 
 def test_D5_short_writes_are_completed(tmp_path, monkeypatch, body):

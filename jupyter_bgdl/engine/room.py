@@ -1,0 +1,34 @@
+"""Whether a disk has room for what is still to come."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_BLOCK = 512
+"""Bytes of what ``st_blocks`` counts, whatever the file system's own blocks are."""
+
+
+def is_short(folder: str, size: int | None, part: str | None = None) -> bool:
+    """Whether a file of ``size`` bytes can't be completed in ``folder`` now.
+
+    What ``part`` has of the disk already is counted. None for a size that nobody knows: then
+    only a disk with nothing left is short. So is one without inodes for a part that has yet to
+    be made. A quota does not show here.
+    """
+    place = Path(folder)
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        room = os.statvfs(place)
+    except OSError:
+        return False  # Whoever writes there finds out what is wrong with it.
+    held = None
+    if part is not None:
+        with suppress(OSError):
+            held = os.lstat(part).st_blocks * _BLOCK
+    if held is None and room.f_files and not room.f_favail:
+        return True
+    needed = 1 if size is None else size - (held or 0)
+    return room.f_bavail * room.f_frsize < needed
