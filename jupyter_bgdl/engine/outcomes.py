@@ -59,6 +59,7 @@ _ROWS = [
     Outcome("proxy_authentication", Verdict.FINAL, "proxy wants a login", "transfer_error"),
     # The server
     Outcome("http_status", Verdict.FINAL, "server refused", "http_status"),
+    Outcome("response_lost", Verdict.FINAL, "answer was lost", "transfer_error"),
     Outcome("protocol", Verdict.RETRY, "server answers nonsense", "transfer_error", tries=3),
     Outcome("source_changed", Verdict.FINAL, "file keeps changing", "source_changed"),
     Outcome("unexpected_content", Verdict.FINAL, "web page, not a file", "unexpected_content"),
@@ -69,6 +70,8 @@ _ROWS = [
     Outcome("redirect_loop", Verdict.FINAL, "redirected in circles", "transfer_error"),
     Outcome("redirect_downgrade", Verdict.FINAL, "redirected to plain http", "transfer_error"),
     Outcome("redirect_scheme", Verdict.FINAL, "redirected off the web", "transfer_error"),
+    # The file to upload
+    Outcome("upload_source", Verdict.FINAL, "file can't be read", "transfer_error"),
     # The disk
     Outcome("disk_space", Verdict.DISK_SPACE, "disk full", "transfer_error"),
     Outcome("disk_error", Verdict.RETRY, "disk error", "transfer_error", tries=3),

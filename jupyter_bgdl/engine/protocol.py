@@ -10,6 +10,7 @@ attempt that is no longer wanted can be told and ignored.
     Publish ◀─────────────────────────────────────────────────┘
        └──▶ Published | Failed
     Upload  ──▶ Resumable ──▶ Progress* ──▶ Uploaded | Failed
+    Withdraw ──▶ Failed(code="stopped"), whatever came of it
 
 ``Metrics`` comes right before the report that ends a fetch or an upload.
 """
@@ -137,6 +138,8 @@ class Upload(Struct, frozen=True, kw_only=True, tag="upload"):
     source: Source
     resumption: Resumption | None = None
     """What an earlier attempt was given."""
+    last: bool = False
+    """No retry follows: a retryable status is delivered as the response, too."""
     allow_downgrade: bool = False
     verify: bool = True
     timeout: float = 60.0
@@ -144,7 +147,16 @@ class Upload(Struct, frozen=True, kw_only=True, tag="upload"):
     ca_bundle: str | None = None
 
 
-Unit = Fetch | Publish | Upload
+class Withdraw(Struct, frozen=True, kw_only=True, tag="withdraw"):
+    """Tell the server that a resumable upload goes no further, so that it can drop what it has.
+    Best effort, once."""
+
+    attempt: Attempt
+    upload: Upload
+    """As it was submitted last, with its resumption."""
+
+
+Unit = Fetch | Publish | Upload | Withdraw
 
 
 class Headers(Struct, frozen=True, kw_only=True, tag="headers"):
@@ -262,7 +274,10 @@ Ending = Ready | Unchanged | Published | Uploaded | Failed
 class Limits(Struct, frozen=True):
     """What the engine may use at most."""
 
-    units: int = 16
+    units: int = 512
+    """That it has at all; those beyond the other limits stand in line."""
+    transfers: int = 16
+    """Fetches and uploads that move at the same time."""
     connections_per_host: int = 16
     """Over all groups."""
     bandwidth: int | None = None

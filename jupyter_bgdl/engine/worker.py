@@ -21,21 +21,28 @@ import time
 from types import FrameType
 
 from jupyter_bgdl.engine import platform, wire
+from jupyter_bgdl.engine.budget import Budget, host_of
+from jupyter_bgdl.engine.line import Line
 from jupyter_bgdl.engine.outbox import Outbox
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import (
     Attempt,
     Failed,
+    Limits,
     Progress,
     Publish,
     Published,
     Ready,
     Unchanged,
     Unit,
+    Upload,
+    Uploaded,
+    Withdraw,
 )
 from jupyter_bgdl.engine.publish import publish
 from jupyter_bgdl.engine.throttle import TICK, Throttle
 from jupyter_bgdl.engine.transfer import Transfer
+from jupyter_bgdl.engine.upload import UploadTransfer, withdraw
 from jupyter_bgdl.engine.watch import StallWatch
 
 _log = logging.getLogger("jupyter_bgdl.engine")
@@ -55,10 +62,12 @@ _EXIT = 4.0
 
 
 class Job:
-    """A fetch that runs, and what watches over it."""
+    """A fetch or an upload, and what watches over it."""
 
-    def __init__(self, transfer: Transfer) -> None:
+    def __init__(self, transfer: Transfer | UploadTransfer) -> None:
         self.transfer = transfer
+        self.place = (transfer.unit.group, host_of(transfer.unit.url))
+        self.has_connection = False
         self.watch = StallWatch(transfer.unit.timeout, time.monotonic())
         self.reported = 0
         self.ended: tuple[float, str] | None = None
@@ -82,6 +91,9 @@ class Worker:
         self._idle = threading.Condition(self._lock)
         self._over = threading.Event()
         self._throttle = Throttle()
+        limits = Limits()
+        self._budget = Budget(limits.connections_per_host)
+        self._line: Line[Job] = Line(self._budget, limits.transfers)
 
     def run(self) -> None:
         """Serve until the other end is gone or asks to close; then checkpoint everything."""
@@ -94,30 +106,61 @@ class Worker:
                 for attempt in command.attempts:
                     self._stop(attempt)
             elif isinstance(command, wire.Configure):
-                self._throttle.configure(command.limits.bandwidth)
+                self._configure(command.limits)
             else:
                 for unit in command.units:
                     self._start(unit)
+                self._admit()
         self._finish()
 
+    def _configure(self, limits: Limits) -> None:
+        self._throttle.configure(limits.bandwidth)
+        self._budget.configure(limits.connections_per_host)
+        self._line.configure(limits.transfers)
+        self._admit()
+
     def _start(self, unit: Unit) -> None:
-        if isinstance(unit, Publish):
+        if isinstance(unit, Publish | Withdraw):
             with self._lock:
                 self._publishing += 1
             threading.Thread(target=self._publish, args=(unit,), daemon=True).start()
             return
-        job = Job(Transfer(unit, self._outbox.put, self._throttle))
+        transfer: Transfer | UploadTransfer
+        if isinstance(unit, Upload):
+            transfer = UploadTransfer(unit, self._outbox.put, self._throttle)
+        else:
+            transfer = Transfer(unit, self._outbox.put, self._throttle)
+        job = Job(transfer)
         with self._lock:
             if unit.attempt in self._jobs:
                 return
             self._jobs[unit.attempt] = job
-        threading.Thread(target=self._fetch, args=(job,), daemon=True).start()
+        self._line.join(job, job.place, unit.connections)
 
-    def _fetch(self, job: Job) -> None:
-        self._end(job, job.transfer.run())
+    def _admit(self) -> None:
+        """Let those move whose turn it is."""
+        for job in self._line.admit():
+            job.has_connection = True
+            job.watch.restart(time.monotonic(), job.transfer.received)
+            threading.Thread(target=self._move, args=(job,), daemon=True).start()
 
-    def _end(self, job: Job, report: Ready | Unchanged | Failed) -> None:
-        """Report a fetch's end, unless it was given up before."""
+    def _move(self, job: Job) -> None:
+        if isinstance(job.transfer, Transfer):
+            job.transfer.left_network = lambda: self._give_connection(job)
+        report = job.transfer.run()
+        self._give_connection(job)
+        self._end(job, report)
+
+    def _give_connection(self, job: Job) -> None:
+        """The next one has it, while this one still syncs and verifies."""
+        with self._lock:
+            had, job.has_connection = job.has_connection, False
+        if had:
+            self._line.done(job.place)
+            self._admit()
+
+    def _end(self, job: Job, report: Ready | Unchanged | Uploaded | Failed) -> None:
+        """Report a transfer's end, unless it was given up before."""
         with self._lock:
             attempt = report.attempt
             if self._jobs.get(attempt) is not job:
@@ -126,10 +169,10 @@ class Worker:
             self._outbox.put(report)
             self._idle.notify_all()
 
-    def _publish(self, unit: Publish) -> None:
+    def _publish(self, unit: Publish | Withdraw) -> None:
         report: Published | Failed
         try:
-            report = publish(unit)
+            report = publish(unit) if isinstance(unit, Publish) else withdraw(unit)
         except Abort as abort:
             report = Failed(attempt=unit.attempt, code=abort.code, message=abort.message)
         except Exception:  # noqa: BLE001 - the others must not notice (logged)
@@ -145,6 +188,12 @@ class Worker:
         with self._lock:
             job = self._jobs.get(attempt)
         if job is not None:
+            self._halt(job)
+
+    def _halt(self, job: Job) -> None:
+        if self._line.leave(job, job.place):
+            self._end(job, Failed(attempt=job.transfer.unit.attempt, code="stopped"))
+        else:
             job.end("stopped")
 
     def _pulse(self) -> None:
@@ -163,16 +212,17 @@ class Worker:
         if job.ended is None:
             if now - transfer.held < _PULSE + 2 * TICK:
                 job.watch.restart(now, received)
-            elif transfer.on_network and job.watch.stalled(now, received):
+            elif job.has_connection and transfer.on_network and job.watch.stalled(now, received):
                 job.end("stalled")
         elif now - job.ended[0] > _PATIENCE and not transfer.may_write:
+            self._give_connection(job)
             self._end(job, Failed(attempt=transfer.unit.attempt, code=job.ended[1]))
 
     def _finish(self) -> None:
         with self._lock:
             jobs = list(self._jobs.values())
         for job in jobs:
-            job.end("stopped")
+            self._halt(job)
         with self._lock:
             self._idle.wait_for(lambda: not self._jobs and not self._publishing, _EXIT)
         self._over.set()
