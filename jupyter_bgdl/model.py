@@ -185,7 +185,7 @@ class ResponseView(Struct, frozen=True):
     """Representation metadata only (Content-*, ETag, Last-Modified, Accept-Ranges, Date)."""
 
 
-class TransactionMetrics(Struct, frozen=True, kw_only=True):
+class TransactionMetrics(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request and its response, as ``URLSessionTaskTransactionMetrics``.
 
     Moments are seconds since the epoch; None: it did not come to that (a reused connection is
@@ -206,7 +206,7 @@ class TransactionMetrics(Struct, frozen=True, kw_only=True):
     request_start: float | None = None
     request_end: float | None = None
     response_start: float | None = None
-    """First byte of the response."""
+    """The response's head was there."""
     response_end: float | None = None
     network_protocol_name: str | None = None
     """As in ALPN (RFC 7301): ``http/1.1``."""
@@ -215,7 +215,7 @@ class TransactionMetrics(Struct, frozen=True, kw_only=True):
     is_redirect: bool = False
     """Its response sent the client on to another address."""
     segment: tuple[int, int] | None = None
-    """``[start, end)`` of the range that was asked for; None: the whole."""
+    """``[start, end)`` of the bytes that were answered with (206); None: the whole."""
     count_of_response_body_bytes_received: int = 0
     count_of_request_body_bytes_sent: int = 0
     remote_address: str | None = None

@@ -36,6 +36,10 @@ async def task(call: Call) -> model.TaskView:
     return await call.service().task(call.user, call.path.identifier, call.path.number)
 
 
+async def metrics(call: Call) -> model.TaskMetrics:
+    return await call.service().metrics(call.user, call.path.identifier, call.path.number)
+
+
 async def resume(call: Call) -> model.TaskView:
     return await call.service().resume(call.user, call.path.identifier, call.path.number)
 
@@ -112,6 +116,17 @@ OPERATIONS = (
         run=task,
         path_type=TaskPath,
         response=model.TaskView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="GET",
+        path=_TASK + "/metrics",
+        name="metrics",
+        summary="What the requests of a task took, as far as its attempts are over",
+        action="read",
+        run=metrics,
+        path_type=TaskPath,
+        response=model.TaskMetrics,
         errors=SESSION_ERRORS,
     ),
     Operation(

@@ -28,6 +28,7 @@ from jupyter_bgdl.model import (
     Phase,
     SessionView,
     SubmitReply,
+    TaskMetrics,
     TaskSpec,
     TaskView,
 )
@@ -37,6 +38,7 @@ from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
+from jupyter_bgdl.service.metrics import metrics_of
 from jupyter_bgdl.service.owner_file import BEAT
 from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.policy import Settings
@@ -208,6 +210,9 @@ class Heart:
 
     async def task_view(self, user: str, identifier: str, number: int) -> TaskView:
         return self._tasks.view(self._task(user, identifier, number))
+
+    async def task_metrics(self, user: str, identifier: str, number: int) -> TaskMetrics:
+        return metrics_of(self._task(user, identifier, number))
 
     async def act(self, action: Action, user: str, identifier: str, number: int) -> TaskView:
         row = self._task(user, identifier, number)

@@ -15,6 +15,7 @@ from jupyter_bgdl.engine.protocol import (
     Extents,
     Failed,
     Headers,
+    Metrics,
     Progress,
     Published,
     Ready,
@@ -24,6 +25,7 @@ from jupyter_bgdl.errors import DestinationExists
 from jupyter_bgdl.model import IfExists, Phase, ResponseView, WaitingFor
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
+from jupyter_bgdl.service.metrics import collect
 from jupyter_bgdl.service.policy import Again, Give, History, Settings, judge
 from jupyter_bgdl.service.redaction import redacted
 from jupyter_bgdl.service.submission import folded
@@ -64,6 +66,8 @@ class Outcomes:
                 self._headers(row, report)
             case Checkpoint():
                 self._extents(row, report.extents)
+            case Metrics():
+                collect(self._ledger, row, report)
             case Ready():
                 self._ready(row, report)
             case Published():

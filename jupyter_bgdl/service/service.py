@@ -25,6 +25,7 @@ from jupyter_bgdl.model import (
     LogPage,
     SessionView,
     SubmitReply,
+    TaskMetrics,
     TaskPage,
     TaskSpec,
     TaskView,
@@ -146,6 +147,10 @@ class Service:
 
     async def task(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.task_view(user, identifier, number))
+
+    async def metrics(self, user: str, identifier: str, number: int) -> TaskMetrics:
+        """What the task's requests took, as far as its attempts are over."""
+        return await self._hop(self._heart.task_metrics(user, identifier, number))
 
     async def resume(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.act("resume", user, identifier, number))

@@ -2,3 +2,6 @@
 
 -- Nothing said how long the file is: neither the response nor the one who asked for it (fault N4).
 ALTER TABLE tasks ADD COLUMN length_unverified INTEGER NOT NULL DEFAULT 0;
+
+-- JSON: the newest TransactionMetrics of the generation; NULL: none was asked for yet.
+ALTER TABLE tasks ADD COLUMN metrics BLOB;

@@ -114,6 +114,7 @@ def test_real_answers_are_as_it_says(
     assert call("GET", f"{session}/tasks?limit=0")["error"]["code"] == "invalid_request"
     assert call("GET", task)["state"] == "suspended"
     assert call("GET", f"{session}/tasks/999")["error"]["code"] == "not_found"
+    assert call("GET", f"{task}/metrics")["attempts"] == 0
     call("POST", f"{task}/suspend")
     call("POST", f"{task}/resume")
     call("POST", f"{task}/cancel")

@@ -47,6 +47,10 @@ async def test_a_download_arrives(
     assert Path(task["path"]).read_bytes() == body
     again = server.post("bgdl/sessions/era5/tasks", {"tasks": [spec]})
     assert again["tasks"][0]["match"] == "found"
+    metrics = server.get("bgdl/sessions/era5/tasks/1/metrics")
+    [told] = metrics["transactions"]
+    assert told["count_of_response_body_bytes_received"] == len(body)
+    assert metrics["task_interval"] == [task["created_at"], task["completed_at"]]
     assert len(files["a.bin"].requests) == 1
 
 
