@@ -10,8 +10,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 _Key = TypeVar("_Key")
+
+
+def host_of(url: str) -> str:
+    """What of an address connections are counted by: host and port as they are written."""
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
 class Budget:

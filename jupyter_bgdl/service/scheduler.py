@@ -33,6 +33,7 @@ from jupyter_bgdl.service.alarms import Alarms, Rung
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
+from jupyter_bgdl.service.pace import Pace
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.rates import Meter
 from jupyter_bgdl.service.sessions import Sessions
@@ -69,6 +70,7 @@ class Scheduler:
         self._leftovers = leftovers
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
+        self._pace = Pace()
         self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
         self._inbox: list[Report] = []
         self._lock = threading.Lock()
@@ -191,6 +193,8 @@ class Scheduler:
             live = self._live.get(attempt.task)
             if live and live.attempt == attempt:
                 del self._live[attempt.task]
+                if live.fetching:
+                    self._pace.ended((live.session, live.host), time.monotonic())
                 row = self._tasks.get(attempt.task)
                 if row and row["phase"] == Phase.WAITING and row["due"] is None:
                     self.watch(row)
@@ -216,15 +220,17 @@ class Scheduler:
 
     def _fill(self) -> None:
         picked: list[tuple[int, str, int]] = []
-        active = Counter((live.session, live.host) for live in self._live.values())
-        free = min(self._settings.max_active_tasks - len(self._live), self._engine.capacity())
+        active = Counter((live.session, live.host) for live in self._live.values() if live.fetching)
+        stock = self._pace.stock(time.monotonic())
+        most = self._settings.max_active_tasks + sum(stock.values())
+        free = min(most - active.total(), self._engine.capacity())
         limits: dict[int, int] = {}
 
-        def limit(session: int) -> int:
+        def limit(session: int, host: str) -> int:
             if session not in limits:
                 options = self._sessions.options(self._sessions.by_id(session))
                 limits[session] = options.maximum_connections_per_host
-            return limits[session]
+            return limits[session] + stock.get((session, host), 0)
 
         taken: set[int] = set()
         while len(picked) < free and (choice := self._turns.take(active, limit)):

@@ -9,8 +9,8 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-Limit = Callable[[int], int]
-"""Connections per host that a session allows."""
+Limit = Callable[[int, str], int]
+"""How many tasks of a session and host may be at work."""
 
 
 class Turns:
@@ -29,8 +29,8 @@ class Turns:
         for (session, _), count in active.items():
             at_work[session] += count
         for session in sorted(self._ready, key=lambda session: (at_work[session], session)):
-            hosts, cap = self._ready[session], limit(session)
-            free = [host for host in hosts if active[session, host] < cap]
+            hosts = self._ready[session]
+            free = [host for host in hosts if active[session, host] < limit(session, host)]
             if not free:
                 continue
             host = min(free, key=lambda host: hosts[host][0])

@@ -1,0 +1,80 @@
+"""Where transfers stand until there is a connection for them.
+
+The scheduler hands out more small files than may move at once, so that the next one's turn does
+not have to wait for a commit. Here they stand in line, one line for each group and host.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+from jupyter_bgdl.engine.budget import Budget
+
+_T = TypeVar("_T")
+
+Place = tuple[int, str]
+"""Group and host."""
+
+
+class Line(Generic[_T]):
+    """Lines of ``_T``, in order within each. Any thread may call."""
+
+    def __init__(self, budget: Budget, most: int) -> None:
+        """At most ``most`` are out of it at the same time, whatever their places."""
+        self._lock = threading.Lock()
+        self._budget = budget
+        self._most = most
+        self._out = 0
+        self._waiting: dict[Place, deque[tuple[_T, int]]] = {}
+
+    def configure(self, most: int) -> None:
+        """Change how many may be out. Those beyond it are not called back."""
+        with self._lock:
+            self._most = most
+
+    def join(self, one: _T, place: Place, limit: int) -> None:
+        """Stand in line; the place's group may have ``limit`` connections to its host."""
+        with self._lock:
+            self._waiting.setdefault(place, deque()).append((one, limit))
+            self._budget.queue(*place)
+
+    def leave(self, one: _T, place: Place) -> bool:
+        """Take it out of the line; False: it does not stand there any more."""
+        with self._lock:
+            line = self._waiting.get(place, ())
+            for entry in line:
+                if entry[0] is one:
+                    self._remove(place, entry)
+                    return True
+            return False
+
+    def admit(self) -> list[_T]:
+        """Those whose turn it is now: the first of each line in turn, as connections allow."""
+        admitted: list[_T] = []
+        with self._lock:
+            moved = True
+            while moved:
+                moved = False
+                for place in list(self._waiting):
+                    entry = self._waiting[place][0]
+                    if self._out < self._most and self._budget.admit(*place, entry[1]):
+                        self._remove(place, entry)
+                        self._out += 1
+                        admitted.append(entry[0])
+                        moved = True
+        return admitted
+
+    def done(self, place: Place) -> None:
+        """One that was admitted does not use its connection any more."""
+        with self._lock:
+            self._out -= 1
+            self._budget.give(*place)
+
+    def _remove(self, place: Place, entry: tuple[_T, int]) -> None:
+        line = self._waiting[place]
+        line.remove(entry)
+        if not line:
+            del self._waiting[place]
+        self._budget.leave(*place)
