@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from support.disks import need, run
 
 _numbers = itertools.count(1)
