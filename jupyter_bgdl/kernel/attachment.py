@@ -28,6 +28,7 @@ from jupyter_bgdl.model import (
     DetachRequest,
     Event,
     SessionView,
+    TaskMetrics,
     TaskState,
     TaskView,
 )
@@ -320,6 +321,11 @@ class Attachment:
         """One REST call on a task."""
         path = f"{self._path}/tasks/{number}{action}"
         return self._connection.call(method, path, body, answer=TaskView)
+
+    def metrics_of(self, number: int) -> TaskMetrics:
+        """What the server knows of a task's requests. Raises what a REST call may raise."""
+        metrics: TaskMetrics = self._call("GET", f"/tasks/{number}/metrics", answer=TaskMetrics)
+        return metrics
 
     def _call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
         return self._connection.call(method, self._path + path, body, answer=answer)

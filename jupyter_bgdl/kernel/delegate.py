@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from jupyter_bgdl.errors import TransferError
     from jupyter_bgdl.kernel.session import Session
     from jupyter_bgdl.kernel.task import DownloadTask
+    from jupyter_bgdl.model import TaskMetrics
 
 _PREFIXES = ("session_", "task_", "download_task_")
 
@@ -17,7 +18,8 @@ class SessionDelegate:
     """Base of your delegate; every method does nothing.
 
     Methods are called on the kernel's main thread, between cells, in the order in which things
-    happened, and may be ``async def``. Per task: *finish downloading*, then *complete*.
+    happened, and may be ``async def``. Per task: *finish downloading*, *metrics*,
+    then *complete*.
     """
 
     def __init_subclass__(cls) -> None:
@@ -45,6 +47,15 @@ class SessionDelegate:
         """The last event of a task. ``error`` is None when it went well.
 
         Apple: ``urlSession(_:task:didCompleteWithError:)``.
+        """
+
+    def task_did_finish_collecting_metrics(
+        self, session: Session, task: DownloadTask, metrics: TaskMetrics
+    ) -> None:
+        """Right before :meth:`task_did_complete`: what the requests of the task took. Left out
+        where it asked for nothing, or the server no longer knows.
+
+        Apple: ``urlSession(_:task:didFinishCollecting:)``.
         """
 
     def download_task_did_write_data(

@@ -131,24 +131,33 @@ class Delivery:
         return self._run(event, calls)
 
     def _run(self, event: Event, calls: list[tuple[Place, Call]]) -> Awaitable[None] | None:
-        for place, call in calls:
+        """One after the other; the first that raises parks the event, the others are left out."""
+        for number, (place, call) in enumerate(calls):
             try:
                 rest = place.run(call, self._session.note)
             except BaseException as error:  # noqa: BLE001 - shown, logged and parked
                 self._done(event, place.show_traceback(error, self._session.note))
                 return None
             if rest is not None:
-                return self._await(event, place, rest)
+                return self._await(event, place, rest, calls[number + 1 :])
         self._done(event, None)
         return None
 
-    async def _await(self, event: Event, place: Place, rest: Awaitable[None]) -> None:
+    async def _await(
+        self,
+        event: Event,
+        place: Place,
+        rest: Awaitable[None],
+        following: list[tuple[Place, Call]],
+    ) -> None:
         try:
             await rest
         except BaseException as error:  # noqa: BLE001 - shown, logged and parked
             self._done(event, place.show_traceback(error, self._session.note))
         else:
-            self._done(event, None)
+            more = self._run(event, following)
+            if more is not None:
+                await more
 
     def _done(self, event: Event, parked: str | None) -> None:
         with self._lock:

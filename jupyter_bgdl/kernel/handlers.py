@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_bgdl.errors import InvalidRequest, TransferError
+from jupyter_bgdl.errors import BackgroundTransferError, InvalidRequest, TransferError
 from jupyter_bgdl.kernel.delegate import SessionDelegate
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.task import error_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[..., Any]
 Call = Callable[[], Awaitable[None] | None]
+
+_METRICS = "task_did_finish_collecting_metrics"
 
 
 class Handlers:
@@ -42,10 +44,7 @@ class Handlers:
 
     @property
     def wants_progress(self) -> bool:
-        name = "download_task_did_write_data"
-        return self._delegate is not None and getattr(type(self._delegate), name) is not getattr(
-            SessionDelegate, name
-        )
+        return self._has("download_task_did_write_data")
 
     def set_delegate(self, delegate: SessionDelegate) -> None:
         if not isinstance(delegate, SessionDelegate):
@@ -69,7 +68,12 @@ class Handlers:
     def calls(self, event: Event, task: DownloadTask | None) -> list[tuple[Place, Call]]:
         """What to call for an event, each in the place (cell) where it was registered."""
         if self._delegate is not None:
-            return [(self._places["delegate"], self._delegate_call(self._delegate, event, task))]
+            place = self._places["delegate"]
+            calls = [(place, self._delegate_call(self._delegate, event, task))]
+            if event.kind == EventKind.COMPLETED and self._has(_METRICS):
+                assert task is not None
+                calls.insert(0, (place, self._metrics_call(self._delegate, task)))
+            return calls
         session, function = self._session, self._functions
         if event.kind == EventKind.SESSION_FINISHED:
             return self._call("on_all_finished", session)
@@ -129,6 +133,28 @@ class Handlers:
             )
         error = error_of(event.task)
         return lambda: _awaitable(delegate.task_did_complete(session, task, error))  # type: ignore[func-returns-value]
+
+    def _metrics_call(self, delegate: SessionDelegate, task: DownloadTask) -> Call:
+        """They are asked for only if somebody wants them."""
+
+        def call() -> Awaitable[None] | None:
+            try:
+                metrics = task.metrics
+            except BackgroundTransferError:
+                return None
+            if metrics is None:
+                return None
+            return _awaitable(
+                delegate.task_did_finish_collecting_metrics(self._session, task, metrics)  # type: ignore[func-returns-value]
+            )
+
+        return call
+
+    def _has(self, name: str) -> bool:
+        """Whether the delegate has a method of its own of this name."""
+        return self._delegate is not None and getattr(type(self._delegate), name) is not getattr(
+            SessionDelegate, name
+        )
 
     def _somewhere(self) -> Place:
         return next(iter(self._places.values()))

@@ -17,6 +17,7 @@ from jupyter_bgdl.model import (
     MovedRequest,
     Request,
     ResponseView,
+    TaskMetrics,
     TaskState,
     TaskView,
     WaitingFor,
@@ -122,6 +123,15 @@ class DownloadTask:
     def path(self) -> Path | None:
         """Where the file is; None before it is there."""
         return Path(self._view.path) if self._view.path else None
+
+    @property
+    def metrics(self) -> TaskMetrics | None:
+        """What its requests took: per request when the name was looked up, the connection made
+        and secured, the request sent, the response begun and ended. Asks the server; None before
+        an attempt is over. Apple: ``URLSessionTaskMetrics``.
+        """
+        metrics = self._session.metrics_of(self.task_identifier)
+        return metrics if metrics.transactions else None
 
     def resume(self) -> None:
         """Start, or go on. Apple: ``resume()``."""
