@@ -13,12 +13,14 @@ from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from tornado.ioloop import PeriodicCallback
-from traitlets import Integer, Unicode, default
+from traitlets import Any as AnyTrait
+from traitlets import Bunch, Integer, TraitError, Unicode, default, observe, validate
 
 from jupyter_bgdl.engine.local import LocalEngine
 from jupyter_bgdl.engine.protocol import Limits
 from jupyter_bgdl.model import Credentials
 from jupyter_bgdl.server.alive import Kernels
+from jupyter_bgdl.server.bandwidth import FORM, bandwidth
 from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.credentials import CredentialsFile, local_url
 from jupyter_bgdl.server.redaction import describe
@@ -50,11 +52,43 @@ class BackgroundTransfers(ExtensionApp):
         help="How many transfers move at the same time, over all sessions.",
     ).tag(config=True)
 
+    connections_per_host = Integer(
+        Limits().connections_per_host,
+        min=1,
+        help="""How many connections to one host may be open, over all sessions. A session's own
+        maximum_connections_per_host holds as well.""",
+    ).tag(config=True)
+    bandwidth_limit = AnyTrait(
+        None,
+        help=f"""What all transfers together may move: {FORM}. It can be changed while transfers
+        run.""",
+    ).tag(config=True)
+
+    @validate("bandwidth_limit")
+    def _check_bandwidth(self, proposal: Bunch) -> int | None:
+        try:
+            return bandwidth(proposal["value"])
+        except ValueError as error:
+            raise TraitError(f"BackgroundTransfers.bandwidth_limit: {error}") from error
+
+    @observe("bandwidth_limit", "connections_per_host")
+    def _limits_changed(self, change: Bunch) -> None:
+        if self._engine is not None:
+            self._engine.configure(self._limits())
+
+    def _limits(self) -> Limits:
+        return Limits(
+            transfers=self.max_active_tasks,
+            connections_per_host=self.connections_per_host,
+            bandwidth=self.bandwidth_limit,
+        )
+
     @default("state_dir")
     def _default_state_dir(self) -> str:
         return str(Path(jupyter_data_dir()) / "bgdl")
 
     _context: Context
+    _engine: LocalEngine | None = None
     _service: Service | None = None
     _credentials: CredentialsFile | None = None
     _activity: PeriodicCallback | None = None
@@ -74,10 +108,10 @@ class BackgroundTransfers(ExtensionApp):
         """Start the service, and let kernels in. Only now the server's port is known."""
         tls = bool(serverapp.certfile)
         url = local_url(serverapp.ip, serverapp.port, serverapp.base_url, tls=tls)
+        self._engine = LocalEngine(self._limits())
         self._service = Service(
             _absolute(self.state_dir),
-            # A few more than that, so that finished files are published while others move.
-            LocalEngine(Limits(units=self.max_active_tasks + Limits().units)),
+            self._engine,
             alive=Kernels(serverapp.kernel_manager).alive,
             settings=Settings(max_active_tasks=self.max_active_tasks),
             url=url,

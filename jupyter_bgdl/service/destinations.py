@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
+from jupyter_bgdl.model import IfExists
 from jupyter_bgdl.service.submission import Wanted, as_folder
 
 
@@ -100,3 +103,20 @@ def size(path: str) -> int | None:
 
 def sizes(paths: Iterable[str]) -> dict[str, int | None]:
     return {path: size(path) for path in paths}
+
+
+def digests(found: Iterable[Found]) -> dict[str, str]:
+    """``algorithm:hex`` of each existing file that is to be updated only if it is another than
+    the checksum says; a file that cannot be read has none."""
+    result = {}
+    for one in found:
+        spec = one.wanted.spec
+        if not spec.checksum or not spec.destination or spec.if_exists is not IfExists.UPDATE:
+            continue
+        path = Path(spec.destination)
+        if one.refusal is None and path.is_file():
+            algorithm = spec.checksum.partition(":")[0]
+            with suppress(OSError), path.open("rb") as file:
+                digest = hashlib.file_digest(file, algorithm).hexdigest()
+                result[spec.destination] = f"{algorithm}:{digest}"
+    return result

@@ -23,14 +23,14 @@ class Leftovers:
     ) -> None:
         """``blocking`` runs what blocks, in another thread; ``soon`` brings back to this one."""
         self._ledger = ledger
-        self._blocking = blocking
-        self._soon = soon
+        self.blocking = blocking
+        self.soon = soon
 
     def drop_part(self, row: Row) -> None:
         """After the commit, delete the part of a task that the engine does not have."""
         part, folder = part_of(row), staged_in(row)
         if part:
-            self._ledger.on_commit(lambda: self._blocking(lambda: staging.drop(part, folder)))
+            self._ledger.on_commit(lambda: self.blocking(lambda: staging.drop(part, folder)))
 
     def release_unclaimed(self) -> None:
         """At the start: what the last server had not come to."""
@@ -43,11 +43,11 @@ class Leftovers:
 
         def clear() -> None:
             staging.clear(keep)
-            self._soon(forget)
+            self.soon(forget)
 
         def forget() -> None:
             if self._ledger.is_open:
                 with self._ledger.transaction():
                     self._ledger.run("forget_keep", id=task)
 
-        self._blocking(clear)
+        self.blocking(clear)

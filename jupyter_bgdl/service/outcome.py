@@ -12,6 +12,7 @@ import msgspec
 
 from jupyter_bgdl.engine.protocol import (
     Checkpoint,
+    Ending,
     Extents,
     Failed,
     Headers,
@@ -20,17 +21,19 @@ from jupyter_bgdl.engine.protocol import (
     Published,
     Ready,
     Report,
+    Unchanged,
 )
 from jupyter_bgdl.errors import DestinationExists
 from jupyter_bgdl.model import IfExists, Phase, ResponseView, WaitingFor
+from jupyter_bgdl.service import destinations
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import collect
 from jupyter_bgdl.service.policy import Again, Give, History, Settings, judge
 from jupyter_bgdl.service.redaction import redacted
 from jupyter_bgdl.service.submission import folded
-from jupyter_bgdl.service.tasks import Tasks, part_of
-from jupyter_bgdl.service.units import extents_of, intent_for, intent_of
+from jupyter_bgdl.service.tasks import TURN, Tasks, part_of
+from jupyter_bgdl.service.units import extents_of, held_in, intent_for, intent_of
 from jupyter_bgdl.service.views import Live, Row, spec_of
 
 if TYPE_CHECKING:
@@ -57,7 +60,7 @@ class Outcomes:
     def take(self, report: Report) -> None:
         row = self._tasks.get(report.attempt.task)
         is_current = row is not None and row["attempt"] == report.attempt.number
-        if isinstance(report, Ready | Published | Failed):
+        if isinstance(report, Ending):
             self._scheduler.let_go(report.attempt)
         if row is None or not is_current:
             return  # Of an older attempt, or of a task that was removed.
@@ -70,6 +73,8 @@ class Outcomes:
                 collect(self._ledger, row, report)
             case Ready():
                 self._ready(row, report)
+            case Unchanged():
+                self._unchanged(row)
             case Published():
                 self._published(row, report)
             case Failed():
@@ -184,6 +189,31 @@ class Outcomes:
             part_inode=None,
             extents=b"[]",
         )
+
+    def _unchanged(self, row: Row) -> None:
+        """D without C: the file of the generation before is the newest, and stays."""
+        if row["phase"] == Phase.CANCELING:
+            self._scheduler.finish_cancel(row)
+        elif row["phase"] in (Phase.RUNNING, Phase.WAITING, Phase.SUSPENDED):
+            held = held_in(row)
+            if destinations.size(held.path) == held.size:
+                self._tasks.complete(
+                    row,
+                    path=held.path,
+                    name=Path(held.path).name,
+                    size=held.size,
+                    received=held.size,
+                    total=held.size,
+                    validator=held.validator,
+                    response=held.response.encode() if held.response else None,
+                    verified=held.verified,
+                )
+                return
+            # It was taken away, or changed, after it was looked at: fetched in any case then.
+            row = self._tasks.update(row, held=None)
+            if row["phase"] == Phase.RUNNING:
+                row = self._tasks.wait(row, WaitingFor.TURN, TURN, None)
+                self._scheduler.after(row)
 
     def _failed(self, row: Row, report: Failed) -> None:
         if report.extents is not None:

@@ -28,7 +28,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     max_active_tasks: int = 8
     """Transfers that move at the same time, over all sessions."""
     disk_retry: float = 30.0
-    """A task that found no space looks again this often."""
+    """A task that found no space is tried again this often, unless there is still too little."""
+    disk_poll: float = 2.0
+    """How often the free space is looked at while a task waits for it."""
     network_retry: float = 10.0
     """Upper bound of the pause between tries while the network is away."""
     backoff_base: float = 1.0

@@ -77,7 +77,8 @@ UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :wai
     name_tries = 0,
     refetched = 0, intent = NULL, path = NULL, size = NULL, keep = NULL, verified = 0,
     length_unverified = 0,
-    error_code = NULL, error_message = NULL, response = NULL, metrics = NULL, completed_at = NULL
+    error_code = NULL, error_message = NULL, response = NULL, metrics = NULL, completed_at = NULL,
+    held = :held
 WHERE id = :id AND phase = 'completed'
 RETURNING *;
 

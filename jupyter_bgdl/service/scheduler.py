@@ -19,17 +19,16 @@ from collections.abc import Iterator
 
 from jupyter_bgdl.engine.protocol import (
     Attempt,
+    Ending,
     Engine,
-    Failed,
     Progress,
-    Published,
-    Ready,
     Report,
     Unit,
 )
 from jupyter_bgdl.errors import Cancelled, TransferTimeout
 from jupyter_bgdl.model import Phase, WaitingFor
 from jupyter_bgdl.service.alarms import Alarms, Rung
+from jupyter_bgdl.service.disk import DiskWatch
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
@@ -72,6 +71,9 @@ class Scheduler:
         self._turns = Turns()
         self._pace = Pace()
         self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
+        self._disk = DiskWatch(
+            tasks.get, self._wake_all, leftovers.blocking, leftovers.soon, settings.disk_poll
+        )
         self._inbox: list[Report] = []
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -87,6 +89,7 @@ class Scheduler:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take up what an earlier server left, and start the engine."""
         self._loop = loop
+        self._disk.start(loop)
         with self._ledger.transaction():
             self._ledger.run("recover_running")
             for row in self._ledger.all("unfinished"):
@@ -108,12 +111,15 @@ class Scheduler:
         """The engine checkpoints and ends; its last reports are committed."""
         self._is_closing = True
         self._alarms.cancel()
+        self._disk.close()
         self._engine.close(timeout)
         self.drain()
 
     def watch(self, row: Row) -> None:
         """Remember when a task that is not completed has to be looked at again."""
         self._alarms.watch(row)
+        if row["waiting_for"] == WaitingFor.DISK_SPACE:
+            self._disk.add(row["id"])
         if _is_ready(row):
             self.queue(row)
 
@@ -175,7 +181,7 @@ class Scheduler:
                     code="transfer_error",
                     reason="internal error",
                 )
-            if isinstance(report, Ready | Published | Failed):
+            if isinstance(report, Ending):
                 self.let_go(report.attempt)
 
     def _progress(self, report: Progress) -> None:
@@ -369,7 +375,11 @@ class Scheduler:
         now = self._ledger.clock()
         for task in rung.due:
             row = self._tasks.get(task)
-            if row and row["due"] is not None and row["due"] <= now:
+            if row is None or row["due"] is None or row["due"] > now:
+                continue
+            if row["waiting_for"] == WaitingFor.DISK_SPACE and self._disk.is_short(task):
+                self.after(self._tasks.update(row, due=now + self._settings.disk_retry))
+            else:
                 self.wake(row)
         for task in rung.begin:
             row = self._tasks.get(task)
@@ -379,6 +389,18 @@ class Scheduler:
             row = self._tasks.get(task)
             if row and row["deadline"] is not None and row["deadline"] <= now:
                 self._expire(row)
+
+    def _wake_all(self, tasks: list[int]) -> None:
+        """There is room again. What can't be written now is tried when the pause is over."""
+        try:
+            with self._ledger.transaction():
+                for task in tasks:
+                    row = self._tasks.get(task)
+                    if row and row["waiting_for"] == WaitingFor.DISK_SPACE:
+                        self.wake(row)
+        except sqlite3.Error:
+            log.exception("The ledger takes nothing; %d tasks wait.", len(tasks))
+        self.pump()
 
     def _begin_date(self, row: Row) -> None:
         """Its date may have been moved, or the clock set back, since the alarm was set."""

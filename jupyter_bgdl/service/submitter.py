@@ -5,6 +5,7 @@ spec ──checked──▶ wanted ──the disk is looked at──▶ matched 
   one that is not completed              FOUND     (with the newer request, and resumed)
   done, its file there and unchanged     FOUND
   done and staged                        FOUND     (its file is the delegate's)
+  "update": not known to be the newest   REOPENED  (fetched if the source changed)
   failed, cancelled, or its file gone    REOPENED
 """
 
@@ -34,6 +35,7 @@ from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.sessions import Sessions
 from jupyter_bgdl.service.submission import Wanted, checked
 from jupyter_bgdl.service.tasks import Tasks
+from jupyter_bgdl.service.units import Held
 from jupyter_bgdl.service.views import Row, spec_of
 
 _SPOILT = frozenset({"checksum_mismatch", "source_changed", "unexpected_content"})
@@ -64,16 +66,17 @@ class Submitter:
             options = self._sessions.options(session)
             wanted = await asyncio.to_thread(lambda: [checked(spec, options) for spec in specs])
             found = await asyncio.to_thread(destinations.look, wanted)
-            published = [
-                row["path"]
-                for row in self._matches(session, found).values()
-                if row["path"] is not None
-            ]
+            known = self._matches(session, found)
+            published = [row["path"] for row in known.values() if row["path"] is not None]
             sizes = await asyncio.to_thread(destinations.sizes, published)
+            unsure = [one for one in found if not _is_verified(known, one.wanted, sizes)]
+            digests = await asyncio.to_thread(destinations.digests, unsure)
             with self._ledger.transaction():
                 session = self._sessions.get(user, identifier)
                 known = self._matches(session, found)
-                results = [self._settle(session, options, one, known, sizes) for one in found]
+                results = [
+                    self._settle(session, options, one, known, sizes, digests) for one in found
+                ]
                 reply = SubmitReply(
                     [Submitted(match, self._tasks.view(row)) for match, row in results]
                 )
@@ -92,9 +95,16 @@ class Submitter:
         found: Found,
         known: dict[str, Row],
         sizes: Mapping[str, int | None],
+        digests: Mapping[str, str],
     ) -> tuple[Match, Row]:
         wanted, key = found.wanted, found.wanted.match
         row = known.get(key)
+        spec = wanted.spec
+        updates = spec.if_exists is IfExists.UPDATE and spec.destination is not None
+        is_right = updates and (
+            _is_verified(known, wanted, sizes)
+            or (spec.checksum is not None and digests.get(spec.destination or "") == spec.checksum)
+        )
         if row is None:
             self._check(found, None)
             match = Match.CREATED
@@ -102,11 +112,19 @@ class Submitter:
             self._scheduler.after(row)
         elif row["phase"] != Phase.COMPLETED:
             match, row = Match.FOUND, self._renew(row, wanted)
-        elif row["error_code"] is None and self._is_there(row, wanted, sizes):
+        elif row["error_code"] is None and (
+            (is_right and sizes.get(row["path"]) == row["size"])
+            if updates
+            else self._is_there(row, wanted, sizes)
+        ):
             match = Match.FOUND
         else:
             self._check(found, row)
-            match, row = Match.REOPENED, self._reopen(session, row, wanted)
+            match = Match.REOPENED
+            held = _held(row, wanted, sizes) if updates else None
+            row = self._reopen(session, row, wanted, held)
+        if is_right and match is not Match.FOUND and spec.resume:
+            row = self._have(row, wanted)
         known[key] = row
         return match, row
 
@@ -124,7 +142,8 @@ class Submitter:
             raise DestinationNotAllowed(found.refusal)
         if found.exists and spec.if_exists is IfExists.KEEP:
             raise DestinationExists(
-                f'{spec.destination} exists already. Pass if_exists="replace" or "rename".'
+                f"{spec.destination} exists already. "
+                'Pass if_exists="update", "replace" or "rename".'
             )
         self._check_writer(found.wanted, row)
 
@@ -151,6 +170,17 @@ class Submitter:
             row = self._scheduler.resume(row)
         return row
 
+    def _have(self, row: Row, wanted: Wanted) -> Row:
+        """The file is there already, with the checksum that was given."""
+        path = wanted.spec.destination
+        assert path
+        size = destinations.size(path)
+        if size is None:
+            return row
+        return self._tasks.complete(
+            row, path=path, size=size, received=size, total=size, verified=True
+        )
+
     def retry(self, session: Row, row: Row) -> Row:
         """Open a failed or cancelled task again, as it was submitted."""
         spec = msgspec.structs.replace(spec_of(row), resume=True)
@@ -158,7 +188,7 @@ class Submitter:
         self._check_writer(wanted, row)
         return self._reopen(session, row, wanted)
 
-    def _reopen(self, session: Row, row: Row, wanted: Wanted) -> Row:
+    def _reopen(self, session: Row, row: Row, wanted: Wanted, held: Held | None = None) -> Row:
         """A new generation. What a failed one had fetched is used, unless it is spoilt."""
         failed = row["error_code"] not in (None, Cancelled.code)
         same_folder = wanted.spec.destination is not None and (
@@ -168,6 +198,37 @@ class Submitter:
         if not failed or row["error_code"] in _SPOILT or not same_folder:
             self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)
-        row = self._tasks.reopen(session, row, wanted, options)
+        row = self._tasks.reopen(
+            session, row, wanted, options, msgspec.json.encode(held) if held else None
+        )
         self._scheduler.after(row)
         return row
+
+
+def _is_verified(known: Mapping[str, Row], wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:
+    """Whether the file was published under this very checksum, and looks as it did then."""
+    row, checksum = known.get(wanted.match), wanted.spec.checksum
+    return bool(
+        row
+        and checksum is not None
+        and row["path"] is not None
+        and row["verified"]
+        and spec_of(row).checksum == checksum
+        and sizes.get(row["path"]) == row["size"]
+    )
+
+
+def _held(row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> Held | None:
+    """What is left alone if the source is still the same; None: it has to be fetched anew, since
+    the file is not the one that was published, or nothing tells its version."""
+    is_ours = row["path"] is not None and sizes.get(row["path"]) == row["size"]
+    if not is_ours or not row["validator"] or wanted.spec.checksum is not None:
+        return None
+    response = row["response"]
+    return Held(
+        path=row["path"],
+        size=row["size"],
+        validator=row["validator"],
+        response=bytes(response).decode() if response is not None else None,
+        verified=bool(row["verified"]),
+    )

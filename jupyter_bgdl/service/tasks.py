@@ -14,7 +14,7 @@ import msgspec
 
 from jupyter_bgdl.engine.protocol import Part
 from jupyter_bgdl.errors import TaskNotFound
-from jupyter_bgdl.model import EventKind, Phase, SessionOptions, TaskView, WaitingFor
+from jupyter_bgdl.model import EventKind, Phase, SessionOptions, TaskSpec, TaskView, WaitingFor
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
 from jupyter_bgdl.service.journal import Journal
@@ -25,6 +25,7 @@ from jupyter_bgdl.service.submission import Wanted
 from jupyter_bgdl.service.views import Row, Views, spec_of
 
 TURN = "Waits its turn"
+DATE = "Waits for its date"
 
 
 class Tasks:
@@ -74,10 +75,17 @@ class Tasks:
         self._alive_again(session, row)
         return row
 
-    def reopen(self, session: Row, row: Row, wanted: Wanted, options: SessionOptions) -> Row:
-        """I: a new generation of a completed task."""
+    def reopen(
+        self,
+        session: Row,
+        row: Row,
+        wanted: Wanted,
+        options: SessionOptions,
+        held: bytes | None = None,
+    ) -> Row:
+        """I: a new generation of a completed task; ``held``: fetched only if it changed."""
         born = self._born(session, wanted, options, row["number"], row["generation"] + 1)
-        new = self._ledger.one("reopen", id=row["id"], **born)
+        new = self._ledger.one("reopen", id=row["id"], held=held, **born)
         assert new
         self._alive_again(session, new)
         return new
@@ -91,10 +99,11 @@ class Tasks:
             folder = staging.folder(spec.staging, session["identifier"], number, generation)
         else:
             folder = spec.destination.rpartition("/")[0] or "/"
+        waiting_for, reason = first_wait(spec)
         return {
             "phase": Phase.WAITING if spec.resume else Phase.SUSPENDED,
-            "waiting_for": WaitingFor.TURN if spec.resume else None,
-            "reason": TURN if spec.resume else "",
+            "waiting_for": waiting_for if spec.resume else None,
+            "reason": reason if spec.resume else "",
             "deadline": self._ledger.clock() + timeout if spec.resume else None,
             "remaining": None if spec.resume else timeout,
             "spec": msgspec.json.encode(spec),
@@ -110,12 +119,13 @@ class Tasks:
         self.changed(row)
 
     def resume(self, row: Row) -> Row:
-        """A: it waits for its turn, its remaining time goes on."""
+        """A: it waits for its date or its turn, its remaining time goes on."""
+        waiting_for, reason = first_wait(spec_of(row))
         return self.update(
             row,
             phase=Phase.WAITING,
-            waiting_for=WaitingFor.TURN,
-            reason=TURN,
+            waiting_for=waiting_for,
+            reason=reason,
             deadline=self._ledger.clock() + row["remaining"],
             remaining=None,
         )
@@ -210,6 +220,14 @@ class Tasks:
         user, identifier = self._sessions.name(session)
         self._emit(StateChanged(user, identifier, number))
         self._emit(StateChanged(user, identifier))
+
+
+def first_wait(spec: TaskSpec) -> tuple[WaitingFor, str]:
+    """What a task waits for when it is resumed, and the words for it."""
+    date = spec.earliest_begin_date
+    if date is not None and date > time.time():
+        return WaitingFor.EARLIEST_BEGIN_DATE, DATE
+    return WaitingFor.TURN, TURN
 
 
 def part_of(row: Row) -> Part | None:

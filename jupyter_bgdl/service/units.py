@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from jupyter_bgdl.engine.protocol import Attempt, Extents, Fetch, Part, Publish
+from jupyter_bgdl.engine.protocol import Attempt, Extents, Fetch, Known, Part, Publish
 from jupyter_bgdl.model import IfExists, SessionOptions
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.policy import STATUS_TRIES
@@ -33,6 +33,27 @@ def extents_of(row: Row) -> Extents:
     return msgspec.json.decode(row["extents"], type=Extents)
 
 
+class Held(Struct, frozen=True, kw_only=True):
+    """What the generation before published: it stays if the source is still the same."""
+
+    path: str
+    size: int
+    validator: str
+    response: str | None
+    """JSON of the ResponseView."""
+    verified: bool
+
+    @property
+    def known(self) -> Known:
+        if self.validator.startswith('"'):
+            return Known(etag=self.validator)
+        return Known(last_modified=self.validator)
+
+
+def held_in(row: Row) -> Held:
+    return msgspec.json.decode(row["held"], type=Held)
+
+
 def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
     spec = spec_of(row)
     own = {name.lower() for name in spec.request.headers}
@@ -43,6 +64,8 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
         name = Path(destination).name
     return Fetch(
         attempt=attempt,
+        group=row["session"],
+        connections=options.maximum_connections_per_host,
         url=spec.request.url,
         method=spec.request.method,
         headers={**shared, **spec.request.headers},
@@ -54,6 +77,8 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
         total=row["total"],
         checksum=spec.checksum,
         size=spec.size,
+        expected=spec.count_of_bytes_client_expects_to_receive,
+        known=held_in(row).known if row["held"] is not None else None,
         accept_html=spec.accept_html,
         allow_downgrade=spec.allow_downgrade,
         verify=spec.verify,

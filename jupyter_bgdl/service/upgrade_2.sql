@@ -5,3 +5,6 @@ ALTER TABLE tasks ADD COLUMN length_unverified INTEGER NOT NULL DEFAULT 0;
 
 -- JSON: the newest TransactionMetrics of the generation; NULL: none was asked for yet.
 ALTER TABLE tasks ADD COLUMN metrics BLOB;
+
+-- JSON of the Held: what the generation before published, to stay if the source is unchanged.
+ALTER TABLE tasks ADD COLUMN held BLOB;
