@@ -10,12 +10,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import httpx
 
-from jupyter_bgdl.engine.client import network_failure
+from jupyter_bgdl.engine.network import network_failure
 from jupyter_bgdl.engine.outcomes import Abort
-from jupyter_bgdl.engine.part import PartFile
+from jupyter_bgdl.engine.plan import Segment
 from jupyter_bgdl.engine.response import is_encoded
 from jupyter_bgdl.engine.throttle import Throttle
 
@@ -23,44 +24,49 @@ _BUFFER = 1 << 18
 """Bytes. As fast as a MiB, and one system call holds a core for a quarter of the time."""
 
 
-def read_body(
-    response: httpx.Response,
-    part: PartFile,
-    length: int | None,
-    check: Callable[[], None],
-    throttle: Throttle,
-    hold: Callable[[], None],
-) -> None:
-    """Append the body to ``part``: exactly ``length`` bytes of it, or all if that is None.
+@dataclass(frozen=True)
+class Control:
+    """What every reader of an attempt obeys."""
 
-    ``check`` raises if the attempt was ended; it is asked after every read and before the
-    write, so that nothing that arrives after a stop reaches the part. ``hold`` is asked while
-    ``throttle`` makes it wait. Raises Abort.
+    check: Callable[[], None]
+    """Raises Abort if the attempt was ended. It is asked after every read and before the write,
+    so that nothing that arrives after a stop reaches the part."""
+    throttle: Throttle
+    hold: Callable[[], None]
+    """Asked while the throttle makes it wait."""
+
+
+def read_body(response: httpx.Response, segment: Segment, control: Control) -> None:
+    """Write the body to ``segment``: as much as it has left, or all if it has no end.
+
+    Raises Abort.
     """
     chunks = response.iter_raw()  # its end closes the connection: keep it
-    left = length
-    for chunk in _received(chunks):
-        check()
-        if left is not None and len(chunk) > left:
-            chunk = chunk[:left]
-        part.write(chunk)
-        if throttle.is_on:
-            throttle.take(len(chunk), hold)
+    for chunk in received(chunks):
+        control.check()
+        segment.write(chunk[: segment.left()])
+        if control.throttle.is_on:
+            control.throttle.take(len(chunk), control.hold)
+        left = segment.left()
         if left is None:
             continue
-        left -= len(chunk)
         if left == 0:
             return
         connection = _plain_socket(response)
         if connection is not None:
-            _drain(connection, part, left, check, throttle, hold)
+            begun = segment.at
+            try:
+                _drain(connection, segment, control)
+            finally:
+                response.extensions["drained"] = segment.at - begun
             return
-    check()
-    if left:
+    control.check()
+    if left := segment.left():
         raise Abort("truncated", f"{left} bytes are missing")
 
 
-def _received(chunks: Iterator[bytes]) -> Iterator[bytes]:
+def received(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The chunks of a body. Raises Abort for what the network does to it."""
     try:
         yield from chunks
     except httpx.RemoteProtocolError as error:
@@ -89,17 +95,11 @@ def _plain_socket(response: httpx.Response) -> socket.socket | None:
     return connection
 
 
-def _drain(
-    connection: socket.socket,
-    part: PartFile,
-    left: int,
-    check: Callable[[], None],
-    throttle: Throttle,
-    hold: Callable[[], None],
-) -> None:
+def _drain(connection: socket.socket, segment: Segment, control: Control) -> None:
+    check, throttle = control.check, control.throttle
     connection.settimeout(None)  # a wait of its own per read costs a system call each
     view = memoryview(bytearray(_BUFFER))
-    while left:
+    while left := segment.left():
         try:
             count = connection.recv_into(view, throttle.portion(min(left, _BUFFER)))
         except OSError as error:
@@ -108,7 +108,6 @@ def _drain(
         check()
         if count == 0:
             raise Abort("truncated", f"{left} bytes are missing")
-        part.write(view[:count])
-        left -= count
+        segment.write(view[:count])
         if throttle.is_on:
-            throttle.take(count, hold)
+            throttle.take(count, control.hold)

@@ -16,8 +16,12 @@ _Key = TypeVar("_Key")
 
 
 def host_of(url: str) -> str:
-    """What of an address connections are counted by: host and port as they are written."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
+    """What of an address connections are counted by: host and port as they are written; "" if it
+    has none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
 
 
 class Budget:

@@ -1,10 +1,11 @@
 """The file that holds the bytes until they are published, and what of it is durable.
 
-    0 ─────────── durable ────────── frontier ─────▶ total
-      fdatasync'ed and checkpointed   written
+    0 ━━━━━━━━━━━┅┅┅┅┅┅╍╍╍╍╍╍╍╍╍╍╍━━━━━━━━━━┅┅┅┅╍╍╍╍╍╍╍╍╍╍╍╍╍▶ total
+      durable    written  missing  durable  written  missing
 
-One stream fills it from the start, so its extents are one range. A part is made exclusively,
-readable by its owner only, and never truncated: a restart from zero makes another one.
+Several connections may fill it, each in another place, so what is there is a set of ranges. A
+part is made exclusively, readable by its owner only, and never truncated: a restart from zero
+makes another one. Nothing is allocated ahead: its size says nothing about being complete.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jupyter_bgdl.engine import platform
+from jupyter_bgdl.engine.extents import RangeSet
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Attempt, Extents, Part
 
@@ -51,17 +53,17 @@ def disk_errors() -> Iterator[None]:
 
 
 class PartFile:
-    """An open part. One thread writes, one syncs, any may read the counters."""
+    """An open part. Several threads write, one syncs, any may read the counters."""
 
-    def __init__(self, fd: int, path: Path, length: int) -> None:
+    def __init__(self, fd: int, path: Path, extents: Extents) -> None:
         self.fd = fd
         self.path = path
         status = os.fstat(fd)
         self.device, self.inode = status.st_dev, status.st_ino
-        self.frontier = length
-        """Bytes ``[0, frontier)`` are written."""
-        self.durable = length
-        """Bytes ``[0, durable)`` survived an fdatasync."""
+        self.extents: Extents = extents
+        """What survived an fdatasync."""
+        self._written = RangeSet(extents)
+        self._lock = threading.Lock()
         self._syncing = threading.Lock()
         self._sync_failed = False
 
@@ -73,18 +75,23 @@ class PartFile:
             name = f".bgdl-{attempt.task}-{attempt.number}-{secrets.token_hex(4)}.part"
             path = Path(folder) / name
             fd = platform.open_nofollow(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        return cls(fd, path, 0)
+        return cls(fd, path, [])
 
     @classmethod
-    def reopen(cls, part: Part, length: int) -> PartFile | None:
-        """What an earlier attempt left, if it is still that very file and holds ``length``."""
+    def reopen(cls, part: Part, extents: Extents) -> PartFile | None:
+        """What an earlier attempt left, if it is still that very file and holds ``extents``.
+
+        Devices are numbered anew when the machine starts, so the device may be another one: the
+        name, which has a random part, the inode and the size are proof enough.
+        """
         try:
             fd = platform.open_nofollow(part.path, os.O_RDWR)
         except OSError:
             return None
         status = os.fstat(fd)
-        if is_part(status, part) and status.st_size >= length:
-            return cls(fd, Path(part.path), length)
+        found = Part(part.path, status.st_dev, part.inode)
+        if is_part(status, found) and status.st_size >= extents[-1][1]:
+            return cls(fd, Path(part.path), extents)
         os.close(fd)
         return None
 
@@ -93,42 +100,62 @@ class PartFile:
         return Part(str(self.path), self.device, self.inode)
 
     @property
-    def extents(self) -> Extents:
-        return [(0, self.durable)] if self.durable else []
+    def received(self) -> int:
+        """How many bytes are written."""
+        with self._lock:
+            return self._written.size
 
-    def write(self, data: memoryview | bytes) -> None:
-        """Append at the frontier. Raises Abort for what the disk refuses."""
+    @property
+    def frontier(self) -> int:
+        """Bytes ``[0, frontier)`` are written."""
+        with self._lock:
+            return self._written.prefix
+
+    @property
+    def written(self) -> Extents:
+        with self._lock:
+            return self._written.extents
+
+    def holes(self, total: int) -> Extents:
+        """What is not written of ``total`` bytes."""
+        with self._lock:
+            return self._written.holes(total)
+
+    def write(self, data: memoryview | bytes, at: int) -> None:
+        """Write all of ``data`` at this offset. Raises Abort for what the disk refuses."""
+        start = at
         try:
-            written = os.pwrite(self.fd, data, self.frontier)
-            self.frontier += written
-            if written < len(data):
-                self._write_rest(memoryview(data)[written:])
+            at += os.pwrite(self.fd, data, at)
+            while at - start < len(data):
+                at += os.pwrite(self.fd, memoryview(data)[at - start :], at)
         except OSError:
             with disk_errors():
                 raise
+        finally:
+            with self._lock:
+                self._written.add(start, at)
 
-    def _write_rest(self, data: memoryview) -> None:
-        while data:
-            written = os.pwrite(self.fd, data, self.frontier)
-            self.frontier += written
-            data = data[written:]
+    def read(self, at: int, size: int) -> bytes:
+        """Bytes that are there."""
+        with disk_errors():
+            return os.pread(self.fd, size, at)
 
     def sync(self) -> bool:
         """Make what is written durable; True if that was more than before.
 
         After a failed sync the pages count as clean although they may be lost, so no later sync
-        may vouch for them: ``durable`` stays where it was for good.
+        may vouch for them: ``extents`` stay what they were for good.
         """
         with self._syncing, disk_errors():
             if self._sync_failed:
                 raise Abort("disk_error", "an earlier sync failed")
-            frontier = self.frontier
-            if frontier <= self.durable:
+            written = self.written
+            if written == self.extents:
                 return False
             self._sync_failed = True
             platform.sync_data(self.fd)
             self._sync_failed = False
-            self.durable = frontier
+            self.extents = written
             return True
 
     def check(self) -> None:
@@ -137,7 +164,9 @@ class PartFile:
             status = self.path.lstat()
         except OSError as error:
             raise Abort("part_lost") from error
-        if not is_part(status, self.part) or status.st_size < self.frontier:
+        with self._lock:
+            end = self._written.end
+        if not is_part(status, self.part) or status.st_size < end:
             raise Abort("part_lost")
 
     def discard(self) -> None:

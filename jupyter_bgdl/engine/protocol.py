@@ -69,7 +69,7 @@ class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     name: str | None = None
     """Final name; None: the safe suggested one is taken from the response."""
     part: Part | None = None
-    """What an earlier attempt left. It is used only if device, inode and size fit ``extents``."""
+    """What an earlier attempt left. It is used only if inode and size fit ``extents``."""
     extents: Extents = []
     validator: str | None = None
     """Strong ETag or strong Last-Modified of the first response, as sent in If-Range."""
@@ -200,6 +200,8 @@ class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
     name: str
     ended_by_close: bool = False
     """The body ended with its connection, so that one that was cut looks the same."""
+    notes: list[str] = []
+    """What the person may want to know, such as mirrors that have another file."""
 
 
 class Unchanged(Struct, frozen=True, tag="unchanged"):
@@ -253,6 +255,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     """Seconds, from the response, already corrected for the server's clock."""
     extents: Extents | None = None
     """What is on stable storage now; None: as last reported."""
+    notes: list[str] = []
+    """As of :class:`Ready`."""
 
 
 Report = (

@@ -1,0 +1,117 @@
+"""Whether a response may be used for what it was asked for.
+
+Nothing here reads a body. What a response's head says is read by ``response.py``.
+"""
+
+from __future__ import annotations
+
+import httpx
+
+from jupyter_bgdl.engine import response as heads
+from jupyter_bgdl.engine.outcomes import Abort, is_retryable
+from jupyter_bgdl.engine.protocol import Fetch
+from jupyter_bgdl.engine.response import ContentRange
+
+_NO_FILE = (204, 205, 206)
+"""Statuses of success that bring no complete file to one who did not ask for a range."""
+
+
+class Unfit(Abort):
+    """The answer to a request for a range can't go on with what is there."""
+
+
+def range_request(start: int, end: int | None, total: int | None, validator: str) -> dict[str, str]:
+    """Headers that ask for ``[start, end)`` of the version that ``validator`` stands for.
+
+    The last range is asked for with an open end (RFC 9110, 14.1.2).
+    """
+    last = "" if end is None or end == total else end - 1
+    return {"Range": f"bytes={start}-{last}", "If-Range": validator}
+
+
+def is_file(response: httpx.Response) -> bool:
+    """Whether the body is the resource, whole, and not that of an error."""
+    return response.is_success and response.status_code not in _NO_FILE
+
+
+def continued(
+    response: httpx.Response, start: int, total: int | None, validator: str
+) -> ContentRange:
+    """The range that a 206 brings, if it is exactly what follows in the same version.
+
+    It may be shorter or longer than asked for. Raises :class:`Unfit` (``source_changed``: it is
+    in order, but of another version), or Abort for an error status.
+    """
+    headers = response.headers
+    if response.status_code != 206:
+        if response.is_success or response.status_code == 416:
+            raise Unfit("protocol", "the server gives no ranges", status_code=response.status_code)
+        raise refusal(response)
+    found = heads.content_range(headers)
+    if (
+        found is None
+        or found.start != start
+        or total not in (None, found.total)
+        or heads.content_length(headers) not in (None, found.end - found.start)
+        or heads.is_encoded(headers)
+    ):
+        raise Unfit("protocol", "not the range that was asked for", status_code=206)
+    if not heads.same_version(headers, validator):
+        raise Unfit("source_changed", status_code=206)
+    return found
+
+
+def is_complete(response: httpx.Response, length: int, total: int | None, validator: str) -> bool:
+    """Whether a 416 says that nothing follows ``length``: only if size and version fit."""
+    headers = response.headers
+    return (
+        response.status_code == 416
+        and total in (None, length)
+        and heads.unsatisfied_total(headers) == length
+        and heads.same_version(headers, validator)
+    )
+
+
+def is_odd_page(response: httpx.Response, unit: Fetch, name: str, *, resuming: bool) -> bool:
+    """Whether it is a web page where a file was asked for, by all that can be told so far.
+
+    Raises Abort ``unexpected_content`` if that is certain.
+    """
+    headers = response.headers
+    if unit.accept_html or not heads.is_web_page(headers):
+        return False
+    length = heads.content_length(headers)
+    another_size = unit.size is not None and unit.size != length
+    if resuming or not heads.may_be_web_page(name) or another_size:
+        raise Abort("unexpected_content", status_code=response.status_code)
+    return True
+
+
+def check_size(response: httpx.Response, unit: Fetch) -> None:
+    """Raises Abort if the length that is offered is not the one that the person named."""
+    length = heads.content_length(response.headers)
+    if unit.size is not None and length is not None and unit.size != length:
+        raise Abort("size_mismatch", f"{unit.size} bytes expected, {length} offered")
+
+
+def check_refusal(response: httpx.Response, unit: Fetch) -> None:
+    """Raises for a status that brings no file, unless its body is wanted."""
+    status = response.status_code
+    wanted = unit.error_bodies and (unit.last or not is_retryable(status))
+    if not wanted or status in (206, 407):
+        raise refusal(response)
+
+
+def refusal(response: httpx.Response) -> Abort:
+    """A status that brings no file, as the failure that it is."""
+    status = response.status_code
+    if status == 407:
+        return Abort("proxy_authentication", status_code=status)
+    if status == 206:
+        return Abort("protocol", "a range that was not asked for", status_code=status)
+    return Abort(
+        "http_status",
+        f"{status} {response.reason_phrase[:80]}".strip(),
+        status_code=status,
+        retry_after=heads.retry_after(response.headers),
+    )
