@@ -196,7 +196,7 @@ class Ready(Struct, frozen=True, kw_only=True, tag="ready"):
     part: Part
     size: int
     digest: str | None
-    """``algorithm:hex``, if a checksum was asked for."""
+    """``algorithm:hex``, if a checksum was asked for, or told by the server."""
     name: str
     ended_by_close: bool = False
     """The body ended with its connection, so that one that was cut looks the same."""
