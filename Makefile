@@ -69,6 +69,14 @@ check: lint  ## the fast part: lint, types, unit tests
 test: system lint  ## everything: lint, types, unit, integration, wheel and browser tests
 	$(BIN)/pytest
 
+.PHONY: faults
+faults: system setup  ## run every test of a row of docs/faults.md, and count the rows
+	@$(BIN)/pytest -q -p support.fault_table --faults
+
+.PHONY: soak
+soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, random schedules [SHORT=1]
+	$(if $(SHORT),,SOAK=long) $(BIN)/pytest -s tests/soak tests/engine/test_schedules.py
+
 .PHONY: browser
 browser: system setup  ## only the tests in a real Chromium
 	$(BIN)/pytest tests/browser
@@ -82,8 +90,16 @@ lint: setup  ## lint and types alone, Python and TypeScript, with the front end'
 	lint-imports
 	cd labextension && jlpm lint:check && jlpm test
 
+# The Python peers must not meet our own dependencies.
+PEERS := $(CURDIR)/.venvs/peers
+
+$(PEERS)/.made: benchmarks/peers.txt | $(BIN)/python
+	$(BIN)/python -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --requirement $<
+	@touch $@
+
 .PHONY: bench
-bench: system setup  ## measure us beside our peers [QUICK=1] [FIGURES="one-file-http …"]
+bench: system setup $(PEERS)/.made  ## measure us beside our peers [QUICK=1] [FIGURES="one-file-http …"]
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(FIGURES)
 
 # --- releasing ------------------------------------------------------------------------------

@@ -8,16 +8,37 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 
-from benchmarks import handler_latency, kernel_import, one_file_http, one_file_http_engine, results
-from benchmarks.bench import MIB, Bench
+from benchmarks import (
+    checksum,
+    cpu_per_gb,
+    handler_latency,
+    kernel_import,
+    one_file_http,
+    one_file_http_engine,
+    one_file_https,
+    results,
+    segments,
+    small_files,
+    upload,
+    worker_memory,
+)
+from benchmarks.bench import Bench
 from benchmarks.figure import Figure
 
 Measure = Callable[[Bench], Awaitable[list[Figure]]]
 
 FIGURES: dict[str, Measure] = {
-    "one-file-http-engine": one_file_http_engine.measure,
+    one_file_http_engine.NAME: one_file_http_engine.measure,
     "one-file-http": one_file_http.measure_disk,
     "one-file-http-tmpfs": one_file_http.measure_memory,
+    one_file_https.NAME: one_file_https.measure,
+    segments.NAME: segments.measure,
+    "small-files": small_files.measure_product,
+    "small-files-engine": small_files.measure_engine,
+    upload.NAME: upload.measure,
+    checksum.NAME: checksum.measure,
+    cpu_per_gb.NAME: cpu_per_gb.measure,
+    worker_memory.NAME: worker_memory.measure,
     "handler-latency-p50": handler_latency.measure,
     "handler-latency-p99": handler_latency.measure,
     kernel_import.NAME: kernel_import.measure,
@@ -42,7 +63,7 @@ def main() -> None:
         parser.error(f"no such figure: {', '.join(sorted(unknown))}")
     # Stopped by whoever runs us, we still stop what we started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bench = Bench(3, 256 * MIB) if arguments.quick else Bench(7, 512 * MIB)
+    bench = Bench.quick() if arguments.quick else Bench.thorough()
     try:
         figures = asyncio.run(measure(bench, arguments.names or list(FIGURES)))
     except RuntimeError as error:

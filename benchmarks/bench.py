@@ -19,11 +19,30 @@ DISK = Path(__file__).parent.parent / ".cache" / "benchmarks"
 
 @dataclass
 class Bench:
-    """Settings of one run. ``file_size`` is in bytes."""
+    """Settings of one run; sizes are in bytes."""
 
     rounds: int
     file_size: int
+    limited_size: int
+    """Of the file whose server sends only so much on one connection."""
+    upload_size: int
+    small_files: int
+    endurance: int
+    """How much passes through the worker whose memory is watched."""
     _digests: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def thorough(cls) -> Bench:
+        return cls(7, 512 * MIB, 2048 * MIB, 1024 * MIB, 2000, 20_000_000_000)
+
+    @classmethod
+    def quick(cls) -> Bench:
+        return cls(3, 256 * MIB, 512 * MIB, 256 * MIB, 500, 2_000_000_000)
+
+    @property
+    def slow_size(self) -> int:
+        """Of the file for a peer that is so slow that the others would wait for it."""
+        return self.file_size // 2
 
     def say(self, text: str) -> None:
         print(text, flush=True)
@@ -51,10 +70,23 @@ class Bench:
                 file.write(content.read(start, min(size, start + BLOCK)))
         self._digests[size] = content.sha256
 
+    def write_sparse(self, path: Path, size: int) -> None:
+        """Make a file to serve that takes no room: all zeros."""
+        with path.open("wb") as file:
+            file.truncate(size)
+        self._digests[size] = _sha256(path)
+
+    def sha256(self, size: int) -> str:
+        """Of the source with this size."""
+        return self._digests[size]
+
     def verify(self, path: Path, size: int) -> None:
         """Every byte of what arrived; then remove it. Raises :class:`RuntimeError`."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != self._digests[size]:
+        if _sha256(path) != self._digests[size]:
             raise RuntimeError(f"{path} has other bytes than were served")
         path.unlink()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -64,7 +64,7 @@ async def measure(bench: Bench) -> list[Figure]:
         root.mkdir()
         bench.write_source(root / "file.bin", bench.file_size)
         bench.touch_memory(served, 2 * DOWNLOADS * bench.file_size)
-        peers = {"curl": curl_all} if available({"curl": niced_curl}, bench.say) else {}
+        peers = available({"curl": ("curl", curl_all)}, bench.say)
         answers: dict[str, list[list[float]]] = {}
         with nginx(root, served) as url:
             async with running_product(home) as product:

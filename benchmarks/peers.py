@@ -1,4 +1,4 @@
-"""The programs that we run beside, each fetching one URL into one file."""
+"""The programs that we run beside, each fetching URLs into files."""
 
 from __future__ import annotations
 
@@ -8,19 +8,31 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-Fetch = Callable[[str, Path], Awaitable[None]]
+Fetch = Callable[[str, Path], Awaitable[float | None]]
+"""One file. It may say how many seconds it took; None: all of them, its start included."""
+FetchAll = Callable[[Sequence[tuple[str, Path]]], Awaitable[float | None]]
+"""Many files at once. They all go into one folder, under the last part of their URL."""
 
 PIPE_SIZE = 1 << 20
 
+Peer = TypeVar("Peer")
 
-async def run(*command: str | Path) -> None:
-    """Run a program to its end; raises :class:`RuntimeError` if it fails."""
-    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL)
-    if await process.wait():
+
+async def run(*command: str | Path, given: str | None = None) -> None:
+    """Run a program that reads ``given``; raises :class:`RuntimeError` if it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    await process.communicate(None if given is None else given.encode())
+    if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}")
 
 
@@ -41,12 +53,113 @@ async def aria2(url: str, target: Path) -> None:
     )
 
 
+async def wget(url: str, target: Path) -> None:
+    await run("wget", "--no-config", "--quiet", "--output-document", target, url)
+
+
+def trusting_curl(ca: Path) -> Fetch:
+    """For https with a certificate that ``ca`` vouches for."""
+
+    async def fetch(url: str, target: Path) -> None:
+        await run("curl", "-q", "-sSf", "--cacert", ca, "--output", target, url)
+
+    return fetch
+
+
+def trusting_aria2(ca: Path) -> Fetch:
+    """With four connections: more made it slower."""
+
+    async def fetch(url: str, target: Path) -> None:
+        await run(
+            *("aria2c", "--no-conf", "--quiet", "-x4", "-s4", "-k1M", "--file-allocation=none"),
+            *(f"--ca-certificate={ca}", "--dir", target.parent, "--out", target.name, url),
+        )
+
+    return fetch
+
+
+async def curl_put(url: str, source: Path) -> None:
+    """Send ``source`` as the body of a PUT. (With a body of this size, it asks first whether the
+    server wants it: left out, as we leave it out.)"""
+    await run(
+        *("curl", "-q", "-sSf", "--output", os.devnull, "--header", "Expect:"),
+        *("--upload-file", source, url),
+    )
+
+
+async def curl_all(files: Sequence[tuple[str, Path]]) -> None:
+    """16 at a time."""
+    listed = "".join(f'url = "{url}"\noutput = "{path}"\n' for url, path in files)
+    # -s does not silence what -Z says of its progress.
+    await run(
+        *("curl", "-q", "--no-progress-meter", "--fail", "-Z", "--parallel-max", "16"),
+        *("--config", "-"),
+        given=listed,
+    )
+
+
+async def aria2_all(files: Sequence[tuple[str, Path]]) -> None:
+    """16 at a time."""
+    listed = "\n".join(url for url, _ in files)
+    await run(
+        *("aria2c", "--no-conf", "--quiet", "-j16", "--file-allocation=none"),
+        *("--dir", files[0][1].parent, "--input-file", "-"),
+        given=listed,
+    )
+
+
+async def wget_all(files: Sequence[tuple[str, Path]]) -> None:
+    """One after the other, over one connection."""
+    listed = "\n".join(url for url, _ in files)
+    await run(
+        *("wget", "--no-config", "--quiet", "--directory-prefix", files[0][1].parent),
+        *("--input-file", "-"),
+        given=listed,
+    )
+
+
+def durable(fetch: Fetch) -> Fetch:
+    """Fetch, then bring the file onto stable storage."""
+
+    async def both(url: str, target: Path) -> float | None:
+        return await _and_sync(fetch(url, target), [target])
+
+    return both
+
+
+def durably(fetches: Mapping[str, Fetch]) -> dict[str, Fetch]:
+    return {name: durable(fetch) for name, fetch in fetches.items()}
+
+
+def durable_all(fetch_all: FetchAll) -> FetchAll:
+    """Fetch, then bring all files onto stable storage."""
+
+    async def both(files: Sequence[tuple[str, Path]]) -> float | None:
+        return await _and_sync(fetch_all(files), [path for _, path in files])
+
+    return both
+
+
+async def _and_sync(fetching: Awaitable[float | None], targets: Sequence[Path]) -> float | None:
+    seconds = await fetching
+    begun = time.perf_counter()
+    await run("sync", *targets)
+    return None if seconds is None else seconds + time.perf_counter() - begun
+
+
+async def seconds_of(fetching: Awaitable[float | None]) -> float:
+    """Until it is done; or what it says itself."""
+    begun = time.perf_counter()
+    own = await fetching
+    return time.perf_counter() - begun if own is None else own
+
+
 async def splice(url: str, target: Path) -> None:
     """The bound: a bare GET whose body the kernel moves from socket to file."""
-    await asyncio.to_thread(_splice, url, target)
+    await asyncio.to_thread(spliced, url, target)
 
 
-def _splice(url: str, target: Path) -> None:
+def spliced(url: str, target: Path) -> None:
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname or "", parts.port or 80)) as connection:
         request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
@@ -87,16 +200,12 @@ def _widen(pipe: int) -> None:
     fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
 
 
-PROGRAMS: Mapping[Fetch, str] = {curl: "curl", niced_curl: "curl", aria2: "aria2c"}
-"""What has to be on the PATH."""
-
-
-def available(peers: Mapping[str, Fetch], say: Callable[[str], None]) -> dict[str, Fetch]:
-    """Those whose program is here; the others are named."""
+def available(peers: Mapping[str, tuple[str, Peer]], say: Callable[[str], None]) -> dict[str, Peer]:
+    """Those whose program, the first of the two, is on the PATH; the others are named."""
     there = {}
-    for name, fetch in peers.items():
-        if fetch in PROGRAMS and not shutil.which(PROGRAMS[fetch]):
-            say(f"  {name} is left out: there is no {PROGRAMS[fetch]}")
+    for name, (program, peer) in peers.items():
+        if shutil.which(program):
+            there[name] = peer
         else:
-            there[name] = fetch
+            say(f"  {name} is left out: there is no {program}")
     return there

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -78,13 +79,14 @@ def identify(directory: Path, incarnation: str) -> KernelIdentity:
 
 
 @asynccontextmanager
-async def running_product(home: Path) -> AsyncIterator[Product]:
-    """A server over ``home`` and a session of it. 16 connections, as the peers may have."""
+async def running_product(home: Path, **options: Any) -> AsyncIterator[Product]:
+    """A server over ``home`` and a session of it, configured with ``options``. 16 connections, as
+    the peers may have."""
     incarnation = secrets.token_hex(8)
     request = AttachRequest(
         protocol=PROTOCOL,
         kernel=identify(home, incarnation),
-        configuration={"maximum_connections_per_host": 16},
+        configuration={"maximum_connections_per_host": 16, **options},
     )
     async with running_server(home) as server:
         answer = await server.request(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import python_peers
 from benchmarks.figure import Figure
 from benchmarks.webserver import find_nginx
 
@@ -46,12 +47,13 @@ def versions() -> dict[str, str]:
         ("nginx", find_nginx(), "-v"),
         ("curl", "curl", "--version"),
         ("aria2", "aria2c", "--version"),
+        ("wget", "wget", "--version"),
     ):
         if shutil.which(program):
             done = subprocess.run([program, option], capture_output=True, text=True, check=True)
             words = (done.stdout or done.stderr).splitlines()[0].replace("/", " ").split()
             found[name] = next(word for word in words if word[0].isdigit())
-    return found
+    return found | python_peers.versions()
 
 
 def write(figures: Sequence[Figure]) -> None:
@@ -66,11 +68,11 @@ def write(figures: Sequence[Figure]) -> None:
 
 def table(figures: Sequence[Figure]) -> str:
     """A line per figure and peer; the ratio is above 1 where we are better."""
-    lines = [f"{'figure':26} {'ours':>12} {'peer':>8} {'its':>12}  ratio"]
+    lines = [f"{'figure':26} {'ours':>9} {'':8} {'peer':>9} {'its':>9}  ratio"]
     for figure in figures:
         for peer, value in figure.peers.items():
             lines.append(
-                f"{figure.name:26} {figure.ours:9.2f} {figure.unit:4}"
-                f"{peer:>7} {value:9.2f} {figure.unit:4} {figure.ratios[peer]:5.2f}"
+                f"{figure.name:26} {figure.ours:9.2f} {figure.unit:8}"
+                f" {peer:>9} {value:9.2f}  {figure.ratios[peer]:5.2f}"
             )
     return "\n".join(lines)
