@@ -94,6 +94,9 @@ def _success(operation: Operation) -> dict[str, Any]:
     if operation.document:
         json = {"application/json": {"schema": {"type": "object"}}}
         return {"200": {"description": "The document", "content": json}}
+    if operation.binary:
+        content: dict[str, Any] = {"application/octet-stream": {}}
+        return {"200": {"description": "The bytes", "content": content}}
     if operation.response is None:
         return {"204": {"description": "Done"}}
     return {"200": {"description": "Done", "content": _content(operation.response)}}

@@ -78,9 +78,11 @@ class Operation(Struct, frozen=True, kw_only=True):
     query_type: type[Struct] = NoParameters
     request: type[Struct] | None = None
     response: type[Struct] | None = None
-    """None: 204 and no body, unless ``document`` is set."""
+    """None: 204 and no body, unless ``document`` or ``binary`` is set."""
     document: bool = False
     """The answer is a JSON document of no type of ours."""
+    binary: bool = False
+    """The answer is bytes that somebody else wrote, to be saved and never shown."""
     errors: tuple[type[BackgroundTransferError], ...] = ()
     """Beyond those that any operation may answer with."""
 

@@ -40,6 +40,10 @@ async def metrics(call: Call) -> model.TaskMetrics:
     return await call.service().metrics(call.user, call.path.identifier, call.path.number)
 
 
+async def content(call: Call) -> bytes:
+    return await call.service().content(call.user, call.path.identifier, call.path.number)
+
+
 async def resume(call: Call) -> model.TaskView:
     return await call.service().resume(call.user, call.path.identifier, call.path.number)
 
@@ -99,7 +103,7 @@ OPERATIONS = (
         method="POST",
         path=_TASKS,
         name="submit",
-        summary="Hand in downloads; one that is there already is found again",
+        summary="Hand in downloads and uploads; one that is there already is found again",
         action="write",
         run=submit,
         path_type=SessionPath,
@@ -137,6 +141,17 @@ OPERATIONS = (
         action="write",
         run=remove,
         path_type=TaskPath,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="GET",
+        path=_TASK + "/content",
+        name="content",
+        summary="What the server answered to an upload, at most 1 MiB",
+        action="read",
+        run=content,
+        path_type=TaskPath,
+        binary=True,
         errors=SESSION_ERRORS,
     ),
     _command("resume", "Start a suspended task", resume),

@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from jupyter_bgdl.model import IfExists
+from jupyter_bgdl.service import sources
 from jupyter_bgdl.service.submission import Wanted, as_folder
 
 
@@ -28,13 +30,19 @@ class Found(Struct, frozen=True):
 
 
 def look(wanted: Iterable[Wanted]) -> list[Found]:
-    """One probe for each folder, however many files go in there."""
+    """One probe for each folder, however many files go in there.
+
+    Raises :class:`~jupyter_bgdl.errors.InvalidRequest` for a file that can't be uploaded.
+    """
     probed: dict[str, str | None] = {}
     return [_look(one, probed) for one in wanted]
 
 
 def _look(wanted: Wanted, probed: dict[str, str | None]) -> Found:
     path = wanted.spec.destination
+    if wanted.spec.from_file is not None:
+        source = sources.look(wanted.spec.from_file)
+        return Found(msgspec.structs.replace(wanted, source=source), False, None)
     if path is None:
         return Found(wanted, False, _refusal(wanted.spec.staging or "/", probed))
     if path.endswith("/"):

@@ -214,6 +214,9 @@ class Heart:
     async def task_metrics(self, user: str, identifier: str, number: int) -> TaskMetrics:
         return metrics_of(self._task(user, identifier, number))
 
+    async def content(self, user: str, identifier: str, number: int) -> bytes:
+        return self._scheduler.uploads.content(self._task(user, identifier, number))
+
     async def act(self, action: Action, user: str, identifier: str, number: int) -> TaskView:
         row = self._task(user, identifier, number)
         with self._ledger.transaction():

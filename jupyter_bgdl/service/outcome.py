@@ -21,7 +21,9 @@ from jupyter_bgdl.engine.protocol import (
     Published,
     Ready,
     Report,
+    Resumable,
     Unchanged,
+    Uploaded,
 )
 from jupyter_bgdl.errors import DestinationExists
 from jupyter_bgdl.model import IfExists, Phase, ResponseView, WaitingFor
@@ -77,6 +79,10 @@ class Outcomes:
                 self._unchanged(row)
             case Published():
                 self._published(row, report)
+            case Resumable():
+                self._scheduler.uploads.resumable(row, report)
+            case Uploaded():
+                self._scheduler.uploads.uploaded(row, report)
             case Failed():
                 self._failed(row, report)
             case Progress():
@@ -222,7 +228,9 @@ class Outcomes:
         if phase == Phase.CANCELING:
             self._scheduler.finish_cancel(row)
         elif phase in (Phase.RUNNING, Phase.FINISHING):
-            self._decide(row, report)
+            self._decide(row, self._scheduler.uploads.lost(row, report))
+        elif phase in (Phase.SUSPENDED, Phase.WAITING) and report.code == "response_lost":
+            self._decide(row, report)  # It was paused too late to be taken back.
         elif phase in (Phase.SUSPENDED, Phase.WAITING) and report.code == "part_lost":
             self._tasks.drop_part(row)
         elif phase == Phase.COMPLETED:
@@ -237,10 +245,12 @@ class Outcomes:
     def _decide(self, row: Row, report: Failed) -> None:
         live = self._live.get(row["id"])
         received = max(row["received"], live.received if live else 0)
+        is_upload = row["source"] is not None
         history = History(
-            method=spec_of(row).request.method,
+            # What the engine reports of an upload may be tried again, or is final in any case.
+            method="PUT" if is_upload else spec_of(row).request.method,
             received=received,
-            tries=row["tries"],
+            tries=0 if is_upload and received > row["received"] else row["tries"],
             status_tries=row["status_tries"],
             name_tries=row["name_tries"],
             refetched=bool(row["refetched"]),
@@ -253,7 +263,7 @@ class Outcomes:
 
     def _again(self, row: Row, decision: Again, received: int) -> None:
         waiting_for, due = decision.waiting_for, None
-        if 0 < decision.delay < math.inf:
+        if waiting_for is not WaitingFor.TURN and decision.delay < math.inf:
             due = self._ledger.clock() + decision.delay
         row = self._tasks.wait(
             row,

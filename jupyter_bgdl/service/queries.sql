@@ -88,6 +88,19 @@ UPDATE tasks SET part_path = NULL, part_device = NULL, part_inode = NULL, extent
     validator = NULL, received = 0, total = NULL, intent = NULL
 WHERE id = :id;
 
+-- name: interrupted_uploads
+-- What was being sent, with nothing to ask the server for: before recover_running.
+SELECT * FROM tasks WHERE phase = 'running' AND source IS NOT NULL AND resumption IS NULL;
+
+-- name: keep_content
+INSERT OR REPLACE INTO contents (task, body) VALUES (:task, :body);
+
+-- name: content
+SELECT body FROM contents WHERE task = :task;
+
+-- name: drop_content
+DELETE FROM contents WHERE task = :task;
+
 -- name: delete_task
 DELETE FROM tasks WHERE id = :id;
 

@@ -39,6 +39,7 @@ from jupyter_bgdl.service.sessions import Sessions
 from jupyter_bgdl.service.tasks import TURN, Tasks
 from jupyter_bgdl.service.turns import Turns
 from jupyter_bgdl.service.units import fetch_of, publish_of
+from jupyter_bgdl.service.uploads import Uploads
 from jupyter_bgdl.service.views import Live, Row, begins_at
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Scheduler:
         self._live = live
         self._settings = settings
         self._leftovers = leftovers
+        self.uploads = Uploads(ledger, sessions, tasks, self)
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
         self._pace = Pace()
@@ -91,6 +93,7 @@ class Scheduler:
         self._loop = loop
         self._disk.start(loop)
         with self._ledger.transaction():
+            self.uploads.recover()
             self._ledger.run("recover_running")
             for row in self._ledger.all("unfinished"):
                 self.watch(row)
@@ -295,6 +298,8 @@ class Scheduler:
         self._ledger.on_commit(lambda: self._live.__setitem__(row["id"], live))
         if publishes:
             return publish_of(row, attempt)
+        if row["source"] is not None:
+            return self.uploads.unit(row)
         session = self._sessions.by_id(row["session"])
         return fetch_of(row, attempt, self._sessions.options(session))
 
@@ -328,9 +333,12 @@ class Scheduler:
         return self.finish_cancel(row)
 
     def finish_cancel(self, row: Row) -> Row:
-        """G: nobody writes to the part any more; it goes."""
-        self._leftovers.drop_part(row)
-        row = self._tasks.drop_part(row)
+        """G: nobody writes to the part any more; it goes. So does what a server has of a file."""
+        if row["source"] is not None:
+            row = self.uploads.withdraw(row)
+        else:
+            self._leftovers.drop_part(row)
+            row = self._tasks.drop_part(row)
         return self._tasks.complete(row, code=Cancelled.code, message="Cancelled.")
 
     def suspend(self, row: Row) -> Row:

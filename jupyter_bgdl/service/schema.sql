@@ -117,6 +117,11 @@ CREATE TABLE tasks (
     -- JSON of the ResponseView.
     response BLOB,
 
+    -- JSON of the Source: the file of an upload, as it was when it was submitted. NULL: a download.
+    source BLOB,
+    -- JSON of the Resumption: where the server has an upload that it can go on with.
+    resumption BLOB CHECK (resumption IS NULL OR source IS NOT NULL),
+
     -- JSON of the Intent: committed before the file gets its name, so that after a crash a target
     -- with that inode is known to be ours.
     intent BLOB,
@@ -150,7 +155,8 @@ CREATE TABLE tasks (
     CHECK ((deadline IS NULL) = (phase IN ('suspended', 'completed'))),
     CHECK ((part_path IS NULL) = (part_inode IS NULL)),
     CHECK ((part_path IS NULL) = (part_device IS NULL)),
-    CHECK (phase <> 'completed' OR error_code IS NOT NULL OR path IS NOT NULL)
+    CHECK (phase <> 'completed' OR error_code IS NOT NULL OR path IS NOT NULL
+        OR (source IS NOT NULL AND response IS NOT NULL))
 ) STRICT;
 
 CREATE UNIQUE INDEX tasks_one_writer ON tasks (claim)
@@ -158,6 +164,13 @@ CREATE UNIQUE INDEX tasks_one_writer ON tasks (claim)
 CREATE INDEX tasks_active ON tasks (session, number) WHERE phase <> 'completed';
 CREATE INDEX tasks_completed ON tasks (session, number) WHERE phase = 'completed';
 CREATE INDEX tasks_kept ON tasks (id) WHERE keep IS NOT NULL;
+
+CREATE TABLE contents (
+    -- What the server answered to an upload, at most 1 MiB; apart from the tasks, which are read
+    -- as wholes.
+    task INTEGER PRIMARY KEY REFERENCES tasks (id) ON DELETE CASCADE,
+    body BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE events (
     -- The journal: what delegates have still to hear. Acknowledged rows are deleted.

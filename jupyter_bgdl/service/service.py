@@ -152,6 +152,11 @@ class Service:
         """What the task's requests took, as far as its attempts are over."""
         return await self._hop(self._heart.task_metrics(user, identifier, number))
 
+    async def content(self, user: str, identifier: str, number: int) -> bytes:
+        """Of the response to an upload, at most 1 MiB. Raises :class:`InvalidRequest` if there is
+        none."""
+        return await self._hop(self._heart.content(user, identifier, number))
+
     async def resume(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.act("resume", user, identifier, number))
 

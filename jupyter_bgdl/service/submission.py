@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from jupyter_bgdl.engine.names import suggested_name
+from jupyter_bgdl.engine.protocol import Source
 from jupyter_bgdl.errors import DestinationNotAllowed, InvalidRequest
 from jupyter_bgdl.model import IfExists, SessionOptions, TaskSpec
 from jupyter_bgdl.service.headers import check_headers, is_token
@@ -23,6 +24,10 @@ from jupyter_bgdl.service.redaction import authority
 
 DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "blake2b": 128}
 """Hexadecimal digits of each algorithm."""
+
+
+METHODS = ("PUT", "POST", "PATCH")
+"""Of an upload."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -33,13 +38,17 @@ class Wanted(Struct, frozen=True, kw_only=True):
     host: str
     name: str
     """Final, or provisional."""
+    source: Source | None = None
+    """The file to upload, as it was found on the disk."""
 
     @property
     def match(self) -> str:
         """Finds the task when it is submitted again. A digest: the URL may hold secrets."""
         spec = self.spec
         if spec.key is not None:
-            parts = ["key", spec.key]
+            parts = ["key" if spec.from_file is None else "upload by key", spec.key]
+        elif spec.from_file is not None:
+            parts = ["upload", spec.request.method, spec.request.url, spec.from_file]
         else:
             parts = ["url", spec.request.method, spec.request.url, spec.destination or ""]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
@@ -70,6 +79,8 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
     if spec.key is not None and not spec.key:
         raise InvalidRequest("A key must not be empty.")
     destination = staging = None
+    if spec.from_file is not None:
+        return _checked_upload(spec, host)
     if spec.destination is not None:
         destination = _absolute(spec.destination, "The destination")
         if spec.destination.endswith(("/", "/.")):
@@ -83,6 +94,22 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
         spec, checksum=checksum, destination=destination, staging=staging
     )
     return Wanted(spec=spec, host=host, name=_name(spec))
+
+
+def _checked_upload(spec: TaskSpec, host: str) -> Wanted:
+    if spec.request.method not in METHODS:
+        raise InvalidRequest(
+            f"The method of an upload is one of {', '.join(METHODS)}, not {spec.request.method}."
+        )
+    for name in ("destination", "staging", "checksum", "size", "mirrors"):
+        if getattr(spec, name) not in (None, []):
+            raise InvalidRequest(f"An upload has no {name}.")
+    assert spec.from_file is not None
+    if spec.from_file.endswith("/"):
+        raise InvalidRequest("from_file must name a file, not a folder.")
+    path = _absolute(spec.from_file, "from_file")
+    spec = msgspec.structs.replace(spec, from_file=path)
+    return Wanted(spec=spec, host=host, name=Path(path).name)
 
 
 def as_folder(wanted: Wanted) -> Wanted:

@@ -27,7 +27,7 @@ from jupyter_bgdl.model import (
     TaskSpec,
     WaitingFor,
 )
-from jupyter_bgdl.service import destinations
+from jupyter_bgdl.service import destinations, sources
 from jupyter_bgdl.service.destinations import Found
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
@@ -109,6 +109,8 @@ class Submitter:
             self._check(found, None)
             match = Match.CREATED
             row = self._tasks.add(session, wanted, options)
+            if wanted.source is not None:
+                row = self._scheduler.uploads.born(row, wanted)
             self._scheduler.after(row)
         elif row["phase"] != Phase.COMPLETED:
             match, row = Match.FOUND, self._renew(row, wanted)
@@ -129,6 +131,8 @@ class Submitter:
         return match, row
 
     def _is_there(self, row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:
+        if wanted.source is not None:
+            return self._scheduler.uploads.is_done(row, wanted)
         if spec_of(row).destination is None:
             return True
         size = sizes.get(row["path"])
@@ -164,6 +168,8 @@ class Submitter:
         if old.request != wanted.spec.request:
             new = msgspec.structs.replace(old, request=wanted.spec.request)
             row = self._tasks.update(row, spec=msgspec.json.encode(new), host=wanted.host)
+        if wanted.source is not None:
+            row = self._scheduler.uploads.renew(row, wanted)
         if row["waiting_for"] == WaitingFor.CREDENTIALS:
             row = self._scheduler.wake(row)
         if wanted.spec.resume:
@@ -184,7 +190,8 @@ class Submitter:
     def retry(self, session: Row, row: Row) -> Row:
         """Open a failed or cancelled task again, as it was submitted."""
         spec = msgspec.structs.replace(spec_of(row), resume=True)
-        wanted = Wanted(spec=spec, host=row["host"], name=row["name"])
+        source = None if spec.from_file is None else sources.look(spec.from_file)
+        wanted = Wanted(spec=spec, host=row["host"], name=row["name"], source=source)
         self._check_writer(wanted, row)
         return self._reopen(session, row, wanted)
 
@@ -198,9 +205,10 @@ class Submitter:
         if not failed or row["error_code"] in _SPOILT or not same_folder:
             self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)
-        row = self._tasks.reopen(
-            session, row, wanted, options, msgspec.json.encode(held) if held else None
-        )
+        kept = msgspec.json.encode(held) if held else None
+        before, row = row, self._tasks.reopen(session, row, wanted, options, kept)
+        if wanted.source is not None:
+            row = self._scheduler.uploads.reopened(row, wanted, before=before)
         self._scheduler.after(row)
         return row
 

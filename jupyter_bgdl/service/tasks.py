@@ -94,7 +94,9 @@ class Tasks:
         self, session: Row, wanted: Wanted, options: SessionOptions, number: int, generation: int
     ) -> dict[str, Any]:
         spec, timeout = wanted.spec, options.timeout_for_resource
-        if spec.destination is None:
+        if spec.from_file is not None:
+            folder = ""
+        elif spec.destination is None:
             assert spec.staging is not None
             folder = staging.folder(spec.staging, session["identifier"], number, generation)
         else:
@@ -176,9 +178,9 @@ class Tasks:
         )
         view = self.view(row)
         session = self._sessions.by_id(row["session"])
-        if code is None:
+        if code is None and row["source"] is None:
             self._journal.append(session, EventKind.FINISHED_DOWNLOADING, row, view)
-        elif code != "cancelled":
+        elif code not in (None, "cancelled"):
             self._log.add(session["id"], f"{row['name']}: {message or reason}", "server")
         self._journal.append(session, EventKind.COMPLETED, row, view)
         session = self._sessions.by_id(row["session"])

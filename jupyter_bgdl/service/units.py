@@ -7,8 +7,18 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from jupyter_bgdl.engine.protocol import Attempt, Extents, Fetch, Known, Part, Publish
-from jupyter_bgdl.model import IfExists, SessionOptions
+from jupyter_bgdl.engine.protocol import (
+    Attempt,
+    Extents,
+    Fetch,
+    Known,
+    Part,
+    Publish,
+    Resumption,
+    Source,
+    Upload,
+)
+from jupyter_bgdl.model import IfExists, SessionOptions, TaskSpec
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.policy import STATUS_TRIES
 from jupyter_bgdl.service.tasks import part_of
@@ -56,8 +66,6 @@ def held_in(row: Row) -> Held:
 
 def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
     spec = spec_of(row)
-    own = {name.lower() for name in spec.request.headers}
-    shared = {k: v for k, v in options.additional_headers.items() if k.lower() not in own}
     destination = spec.destination
     name = None
     if destination is not None and not destination.endswith("/"):
@@ -68,7 +76,7 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
         connections=options.maximum_connections_per_host,
         url=spec.request.url,
         method=spec.request.method,
-        headers={**shared, **spec.request.headers},
+        headers=_headers(spec, options),
         folder=row["folder"],
         name=name,
         part=part_of(row),
@@ -111,3 +119,42 @@ def publish_of(row: Row, attempt: Attempt) -> Publish:
         if_exists=spec.if_exists if intent.keep is None else IfExists.REPLACE,
         keep=intent.keep,
     )
+
+
+def source_of(row: Row) -> Source | None:
+    """The file of an upload; None: a download."""
+    return None if row["source"] is None else msgspec.json.decode(row["source"], type=Source)
+
+
+def resumption_of(row: Row) -> Resumption | None:
+    if row["resumption"] is None:
+        return None
+    return msgspec.json.decode(row["resumption"], type=Resumption)
+
+
+def upload_of(row: Row, attempt: Attempt, options: SessionOptions) -> Upload:
+    spec, source = spec_of(row), source_of(row)
+    assert source is not None
+    return Upload(
+        attempt=attempt,
+        group=row["session"],
+        connections=options.maximum_connections_per_host,
+        url=spec.request.url,
+        method=spec.request.method,
+        headers=_headers(spec, options),
+        source=source,
+        resumption=resumption_of(row),
+        last=row["status_tries"] >= STATUS_TRIES,
+        allow_downgrade=spec.allow_downgrade,
+        verify=spec.verify,
+        timeout=options.timeout_for_request,
+        proxy=options.proxy,
+        ca_bundle=options.ca_bundle,
+    )
+
+
+def _headers(spec: TaskSpec, options: SessionOptions) -> dict[str, str]:
+    """The session's, and the request's own, which win."""
+    own = {name.lower() for name in spec.request.headers}
+    shared = {k: v for k, v in options.additional_headers.items() if k.lower() not in own}
+    return {**shared, **spec.request.headers}

@@ -18,6 +18,7 @@ from jupyter_bgdl.model import (
     Phase,
     ResponseView,
     SessionView,
+    TaskKind,
     TaskSpec,
     TaskView,
     WaitingFor,
@@ -94,6 +95,7 @@ class Views:
         return TaskView(
             session=identifier,
             task_identifier=row["number"],
+            kind=TaskKind.DOWNLOAD if row["source"] is None else TaskKind.UPLOAD,
             generation=row["generation"],
             revision=self._ledger.revision(),
             state=phase.state,

@@ -115,6 +115,7 @@ def test_real_answers_are_as_it_says(
     assert call("GET", task)["state"] == "suspended"
     assert call("GET", f"{session}/tasks/999")["error"]["code"] == "not_found"
     assert call("GET", f"{task}/metrics")["attempts"] == 0
+    assert call("GET", f"{task}/content")["error"]["code"] == "invalid_request"
     call("POST", f"{task}/suspend")
     call("POST", f"{task}/resume")
     call("POST", f"{task}/cancel")

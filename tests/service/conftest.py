@@ -14,6 +14,7 @@ import pytest
 from jupyter_bgdl.engine.protocol import (
     Attempt,
     Checkpoint,
+    Ending,
     Failed,
     Fetch,
     Headers,
@@ -88,7 +89,7 @@ class Twin:
 
     def say(self, *reports: Report) -> None:
         for report in reports:
-            if isinstance(report, Ready | Published | Failed):
+            if isinstance(report, Ending):
                 self.at_work.discard(report.attempt)
         self._report(list(reports))
 
