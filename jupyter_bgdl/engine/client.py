@@ -15,9 +15,10 @@ import httpx
 
 from jupyter_bgdl.engine import redirects
 from jupyter_bgdl.engine.credentials import login_for
+from jupyter_bgdl.engine.lanes import Lanes, Origin
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.metrics import Collector, Transaction
-from jupyter_bgdl.engine.network import Client, network_failure, proxy_name
+from jupyter_bgdl.engine.network import LIKE_ANY, Client, network_failure, proxy_name
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Fetch, Upload
 
@@ -51,8 +52,10 @@ class Asker:
         unit: Fetch | Upload,
         lifeline: Lifeline,
         collector: Collector | None = None,
+        lanes: Lanes | None = None,
     ) -> None:
-        """What the requests take is added to ``collector``. Raises Abort."""
+        """What the requests take is added to ``collector``; plain ones go through ``lanes``.
+        Raises Abort."""
         self._unit = unit
         self._lifeline = lifeline
         self._collector = collector or Collector()
@@ -60,9 +63,8 @@ class Asker:
         self._has_login = any(name.lower() == "authorization" for name in unit.headers)
         self._was_secure = False
         self._may_resolve_again = True
-        self._client = Client(
-            verify=unit.verify, ca_bundle=unit.ca_bundle, proxy=unit.proxy, timeout=unit.timeout
-        )
+        self._lanes = lanes
+        self._client: Client | None = None
 
     @contextmanager
     def get(self, extra: dict[str, str]) -> Iterator[httpx.Response]:
@@ -102,7 +104,8 @@ class Asker:
             response.close()
 
     def close(self) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
 
     def _follow(
         self, method: str, url: httpx.URL, extra: dict[str, str], body: Body | None
@@ -128,33 +131,88 @@ class Asker:
         body: Iterable[bytes] | None = None,
     ) -> httpx.Response:
         """One request and its response; the caller closes it."""
-        transaction = Transaction(url, method, self._client.network, bool(self._proxy_name(url)))
+        is_home = redirects.same_origin(url, self._home)
+        ours = _OURS | {name.lower() for name in extra}
+        given = self._unit.headers if is_home else {}
+        headers = {name: value for name, value in given.items() if name.lower() not in ours}
+        login = self._login(url, is_home)
+        if method == "GET" and body is None and login is None:
+            response = self._by_lane(url, headers | extra)
+            if response is not None:
+                return response
+        cookie = _take(headers, "cookie")
+        headers |= extra
+        client = self._httpx()
+        is_proxied = self._proxy_name(url) is not None
+        transaction = Transaction(url, method, client.network, is_proxied)
         self._collector.add(transaction)
+        content = None if body is None else transaction.counted(body)
+        with self._network_errors(url):
+            request = client.build_request(
+                method,
+                url,
+                headers=headers,
+                content=content,
+                extensions={"trace": self._tracing(transaction)},
+            )
+            if cookie is not None:
+                kept = request.headers.get("cookie")
+                request.headers["Cookie"] = f"{cookie}; {kept}" if kept else cookie
+            response = client.send(request, stream=True, auth=login, follow_redirects=False)
+        transaction.answered(response, is_redirect=redirects.leads_on(response))
+        if not is_proxied:
+            self._learn(url, response, transaction)
+        return response
 
+    def _httpx(self) -> Client:
+        """Made when it is needed: it takes as long as a small file does."""
+        if self._client is None:
+            unit = self._unit
+            self._client = Client(
+                verify=unit.verify, ca_bundle=unit.ca_bundle, proxy=unit.proxy, timeout=unit.timeout
+            )
+        return self._client
+
+    def _learn(self, url: httpx.URL, response: httpx.Response, transaction: Transaction) -> None:
+        address = transaction.remote_address
+        if (
+            self._lanes is not None
+            and address is not None
+            and response.status_code in (200, 206)
+            and response.http_version == "HTTP/1.1"
+            and "content-length" in response.headers
+        ):
+            self._lanes.learn(self._origin(url), address)
+
+    def _by_lane(self, url: httpx.URL, headers: dict[str, str]) -> httpx.Response | None:
+        """The response to a plain request, if there is a lane to its origin."""
+        if self._lanes is None or (self._client is not None and self._client.cookies):
+            return None
+        if self._proxy_name(url) is not None:
+            return None
+        merged = httpx.Headers(LIKE_ANY)
+        merged.update(headers)
+        request = httpx.Request("GET", url, headers=merged)
+        transaction = Transaction(url, "GET")
+        response = self._lanes.request(
+            request, self._origin(url), self._unit.timeout, self._lifeline, transaction.trace
+        )
+        if response is not None:
+            self._collector.add(transaction)
+            transaction.answered(response, is_redirect=False)
+        return response
+
+    def _origin(self, url: httpx.URL) -> Origin:
+        unit = self._unit
+        return Origin(url.scheme, url.host, redirects.port(url), unit.verify, unit.ca_bundle)
+
+    def _tracing(self, transaction: Transaction) -> Callable[[str, dict[str, Any]], None]:
         def trace(event: str, info: dict[str, Any]) -> None:
             if event == "connection.connect_tcp.complete":
                 self._lifeline.hold(info["return_value"].get_extra_info("socket"))
             transaction.trace(event, info)
 
-        is_home = redirects.same_origin(url, self._home)
-        ours = _OURS | {name.lower() for name in extra}
-        given = self._unit.headers if is_home else {}
-        headers = {name: value for name, value in given.items() if name.lower() not in ours}
-        cookie = _take(headers, "cookie")
-        headers |= {"Accept-Encoding": "identity"} | extra
-        content = None if body is None else transaction.counted(body)
-        with self._network_errors(url):
-            request = self._client.build_request(
-                method, url, headers=headers, content=content, extensions={"trace": trace}
-            )
-            if cookie is not None:
-                kept = request.headers.get("cookie")
-                request.headers["Cookie"] = f"{cookie}; {kept}" if kept else cookie
-            response = self._client.send(
-                request, stream=True, auth=self._login(url, is_home), follow_redirects=False
-            )
-        transaction.answered(response, is_redirect=redirects.leads_on(response))
-        return response
+        return trace
 
     def _has_expired(self, response: httpx.Response, extra: dict[str, str]) -> bool:
         return (

@@ -88,8 +88,11 @@ def is_odd_page(response: httpx.Response, unit: Fetch, name: str, *, resuming: b
 
 
 def check_size(response: httpx.Response, unit: Fetch) -> None:
-    """Raises Abort if the length that is offered is not the one that the person named."""
+    """Raises Abort if the length that is offered is none that a file can have, or not the one
+    that the person named."""
     length = heads.content_length(response.headers)
+    if length is not None and length > heads.LARGEST:
+        raise Abort("protocol", "no file can be so long")
     if unit.size is not None and length is not None and unit.size != length:
         raise Abort("size_mismatch", f"{unit.size} bytes expected, {length} offered")
 

@@ -39,7 +39,14 @@ _CONNECTED = ("connection.connect_tcp.complete", "connection.connect_tcp.failed"
 class Transaction:
     """One request and its response, while they last."""
 
-    def __init__(self, url: httpx.URL, method: str, network: Network, is_proxied: bool) -> None:
+    def __init__(
+        self,
+        url: httpx.URL,
+        method: str,
+        network: Network | None = None,
+        is_proxied: bool = False,
+    ) -> None:
+        """``network``: where names are resolved, if they are."""
         self._url = url
         self._method = method
         self._network = network
@@ -57,7 +64,7 @@ class Transaction:
         moment = _MOMENTS.get(event)
         if moment is not None:
             self._moments[moment] = time.monotonic()
-        if event in _CONNECTED:
+        if event in _CONNECTED and self._network is not None:
             self._lookup = self._network.lookup
 
     def counted(self, body: Iterable[bytes]) -> Iterator[bytes]:
@@ -74,6 +81,11 @@ class Transaction:
             self._remote = response.extensions["network_stream"].get_extra_info("server_addr")
         except OSError:
             self._remote = None  # It is gone already.
+
+    @property
+    def remote_address(self) -> str | None:
+        """The server's, or the proxy's, in numbers."""
+        return self._remote[0] if self._remote else None
 
     def metrics(self) -> TransactionMetrics:
         moments = dict(self._moments)

@@ -16,6 +16,9 @@ import httpx
 
 from jupyter_bgdl.engine.outcomes import Abort
 
+LIKE_ANY = {"User-Agent": "jupyter_bgdl", "Accept": "*/*", "Accept-Encoding": "identity"}
+"""Headers of every request."""
+
 
 class Network(httpcore.NetworkBackend):
     """httpcore's, but the name is resolved here, which it has no trace event for."""
@@ -68,7 +71,7 @@ class Client(httpx.Client):
                 verify=ssl_context(verify, ca_bundle),
                 proxy=proxy,
                 timeout=httpx.Timeout(None, connect=timeout),
-                headers={"User-Agent": "jupyter_bgdl", "Accept": "*/*"},
+                headers=LIKE_ANY,
                 event_hooks={"response": [_take_location]},
             )
         except ValueError as error:

@@ -60,8 +60,8 @@ def split(text: str) -> tuple[httpx.URL, httpx.BasicAuth | None]:
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:
-    return (one.scheme, one.host, _port(one)) == (other.scheme, other.host, _port(other))
+    return (one.scheme, one.host, port(one)) == (other.scheme, other.host, port(other))
 
 
-def _port(url: httpx.URL) -> int:
+def port(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)

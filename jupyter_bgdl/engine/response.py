@@ -17,7 +17,7 @@ from jupyter_bgdl.engine.protocol import Known
 _CONTENT_RANGE = re.compile(r"^bytes (\d{1,19})-(\d{1,19})/(\d{1,19})$")
 _UNSATISFIED = re.compile(r"^bytes \*/(\d{1,19})$")
 _STRONG_ETAG = re.compile(r'^"[\x21\x23-\x7e\x80-\xff]*"$')
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 
 _KEPT = re.compile(r"^(content-.+|etag|last-modified|accept-ranges|date)$", re.IGNORECASE)
 
@@ -40,7 +40,7 @@ def content_range(headers: Mapping[str, str]) -> ContentRange | None:
     if match is None:
         return None
     start, last, total = (int(group) for group in match.groups())
-    if not start <= last < total <= _LARGEST:
+    if not start <= last < total <= LARGEST:
         return None
     return ContentRange(start, last + 1, total)
 

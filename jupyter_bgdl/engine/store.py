@@ -72,8 +72,8 @@ class Store:
 
     def check(self) -> None:
         """Raises Abort if bytes don't reach the disk."""
-        if self._checkpoints is not None and self._checkpoints.failure is not None:
-            raise self._checkpoints.failure
+        if self._checkpoints is not None:
+            self._checkpoints.check()
 
     def sync(self, part: PartFile) -> None:
         if part.sync():

@@ -22,6 +22,7 @@ from types import FrameType
 
 from jupyter_bgdl.engine import platform, wire
 from jupyter_bgdl.engine.budget import Budget, host_of
+from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.line import Line
 from jupyter_bgdl.engine.outbox import Outbox
 from jupyter_bgdl.engine.outcomes import Abort
@@ -91,6 +92,7 @@ class Worker:
         self._idle = threading.Condition(self._lock)
         self._over = threading.Event()
         self._throttle = Throttle()
+        self._lanes = Lanes()
         limits = Limits()
         self._budget = Budget(limits.connections_per_host)
         self._line: Line[Job] = Line(self._budget, limits.transfers)
@@ -129,7 +131,7 @@ class Worker:
         if isinstance(unit, Upload):
             transfer = UploadTransfer(unit, self._outbox.put, self._throttle)
         else:
-            transfer = Transfer(unit, self._outbox.put, self._throttle)
+            transfer = Transfer(unit, self._outbox.put, self._throttle, self._lanes, self._budget)
         job = Job(transfer)
         with self._lock:
             if unit.attempt in self._jobs:
@@ -202,6 +204,8 @@ class Worker:
                 jobs = list(self._jobs.values())
             for job in jobs:
                 self._look_at(job)
+            self._admit()  # A segment may have stood back.
+            self._lanes.sweep()
 
     def _look_at(self, job: Job) -> None:
         now, transfer = time.monotonic(), job.transfer

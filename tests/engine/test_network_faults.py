@@ -337,6 +337,13 @@ def test_a_fault_of_one_is_not_the_others(bench, server, make_server, resource, 
     assert read(bench.end_of(slow.attempt)) == body
 
 
+def test_P13_an_error_that_nobody_foresaw_is_one_tasks_own(bench, server, resource, body):
+    server.answer = resource(body, rate=3e6)
+    slow = bench.submit(server.url)
+    assert bench.fetch(server.url, checksum="nonsense:00").code == "internal"
+    assert read(bench.end_of(slow.attempt)) == body
+
+
 def test_it_implements_the_protocol() -> None:
     from jupyter_bgdl.engine.protocol import Engine
 
