@@ -71,7 +71,7 @@ test: system lint  ## everything: lint, types, unit, integration, wheel and brow
 
 .PHONY: faults
 faults: system setup  ## run every test of a row of docs/faults.md, and count the rows
-	@$(BIN)/pytest -q -p support.fault_table --faults
+	@$(BIN)/pytest -q --faults
 
 .PHONY: soak
 soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, random schedules [SHORT=1]

@@ -28,7 +28,7 @@ RATE = 12e6
 
 CALLS = {
     "connect": (1,),
-    "sendto": (1, 2, 3, 4),
+    "sendto": (1, 2, 3, 4, 5),
     "recvfrom": range(1, 60),
     "openat": (1, 2),
     "pwrite64": range(1, 60),
@@ -134,10 +134,12 @@ def test_P1_killed_at_random_system_calls(
     with Station(tmp_path / "home") as station:
         executioner = Executioner(station, files, chance)
         while executioner.kills.total() < count["kills"] or (
-            len(executioner.kills) < len(PHASES) and executioner.kills.total() < 200
+            len(executioner.kills) < len(PHASES) and executioner.kills.total() < 3 * count["kills"]
         ):
             executioner.download(folder)
+    # One that was killed between making a part and telling of it: nobody knows that part.
     left = [path.name for path in folder.iterdir()]
+    assert all(name.endswith(".part") for name in left), left
     kills = {phase: executioner.kills[phase] for phase in PHASES}
     print(
         f"kills of the worker: {executioner.kills.total()} in {time.monotonic() - begun:.0f} s, "
@@ -145,4 +147,3 @@ def test_P1_killed_at_random_system_calls(
         f"parts left behind {len(left)}"
     )
     assert min(kills.values()) > 0, kills
-    assert left == []

@@ -48,7 +48,11 @@ class Tracer:
         """Let the process go on without it."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # the kernel lets go of what it traced
+            self.process.wait()
 
     def calls(self) -> list[str]:
         """The names of the calls that were made since, in order, up to the one that was to fail."""

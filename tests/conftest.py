@@ -1,0 +1,5 @@
+"""What every test run knows: ``--faults``."""
+
+from __future__ import annotations
+
+pytest_plugins = ["support.fault_table"]
