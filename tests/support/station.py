@@ -86,7 +86,7 @@ class Station:
                 stderr=log,
                 text=True,
                 env=quiet
-                | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1])])}
+                | {"PYTHONPATH": os.pathsep.join(str(path) for path in Path(__file__).parents[1:3])}
                 | self.environment,
                 cwd=Path(__file__).parents[2],
                 start_new_session=True,
