@@ -60,6 +60,9 @@ class Outcomes:
         self._leftovers = leftovers
 
     def take(self, report: Report) -> None:
+        if isinstance(report, Metrics):
+            collect(self._ledger, report)
+            return
         row = self._tasks.get(report.attempt.task)
         is_current = row is not None and row["attempt"] == report.attempt.number
         if isinstance(report, Ending):
@@ -71,8 +74,6 @@ class Outcomes:
                 self._headers(row, report)
             case Checkpoint():
                 self._extents(row, report.extents)
-            case Metrics():
-                collect(self._ledger, row, report)
             case Ready():
                 self._ready(row, report)
             case Unchanged():

@@ -82,6 +82,10 @@ UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :wai
 WHERE id = :id AND phase = 'completed'
 RETURNING *;
 
+-- name: first_metrics
+-- What the only attempt of most tasks took, if it is still the newest.
+UPDATE tasks SET metrics = :metrics WHERE id = :task AND attempt = :number AND metrics IS NULL;
+
 -- name: drop_part
 -- From zero: what was fetched is not used any more.
 UPDATE tasks SET part_path = NULL, part_device = NULL, part_inode = NULL, extents = X'5B5D',
