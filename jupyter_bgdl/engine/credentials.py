@@ -9,7 +9,6 @@ import functools
 import logging
 import netrc
 import os
-from pathlib import Path
 
 import httpx
 
@@ -22,18 +21,18 @@ def login_for(host: str, *, is_home: bool) -> httpx.BasicAuth | None:
     ``is_home``: the host that the person asked. Only there the ``default`` entry counts, which
     names no host: wherever a redirect leads to, it must not follow.
     """
+    path = os.path.expanduser(os.environ.get("NETRC") or "~/.netrc")  # noqa: PTH111 - for each file
     try:
-        path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
-        found = path.stat()
-    except (OSError, RuntimeError):
-        return None  # There is none, or no home that it could be in.
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
     entries = _read(path, found.st_mtime_ns, found.st_size, found.st_ino)
     entry = entries.get(host) or (entries.get("default") if is_home else None)
     return None if entry is None else httpx.BasicAuth(*entry)
 
 
 @functools.lru_cache(maxsize=1)
-def _read(path: Path, modified: int, size: int, inode: int) -> dict[str, tuple[str, str]]:
+def _read(path: str, modified: int, size: int, inode: int) -> dict[str, tuple[str, str]]:
     """Login and password by host. A file that can't be read is told of, and counts as empty."""
     try:
         hosts = netrc.netrc(path).hosts

@@ -56,7 +56,9 @@ def split(text: str) -> tuple[httpx.URL, httpx.BasicAuth | None]:
     if url.scheme not in ("http", "https") or not url.host:
         raise Abort("invalid_url", "only http and https addresses with a host can be fetched")
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else None
-    return url.copy_with(username=None, password=None, fragment=None), auth
+    if auth or url.fragment:
+        url = url.copy_with(username=None, password=None, fragment=None)
+    return url, auth
 
 
 def same_origin(one: httpx.URL, other: httpx.URL) -> bool:

@@ -75,10 +75,6 @@ class Store:
         if self._checkpoints is not None:
             self._checkpoints.check()
 
-    def sync(self, part: PartFile) -> None:
-        if part.sync():
-            self._report(part)
-
     def digest(self) -> str | None:
         """``algorithm:hex`` of the whole part, if there is a checksum. Raises Abort."""
         return self._digest.result() if self._digest is not None else None

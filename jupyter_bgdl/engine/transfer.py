@@ -346,7 +346,7 @@ class Transfer:
     def _verified(self) -> Ready:
         unit, part = self.unit, self._store.part
         assert part is not None
-        self._store.sync(part)
+        part.sync()
         size = part.received
         if self._is_file and unit.size is not None and size != unit.size:
             raise self._mismatch("size_mismatch")

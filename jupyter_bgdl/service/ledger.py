@@ -233,14 +233,19 @@ class Ledger:
     def all(self, query: str, **parameters: Any) -> list[sqlite3.Row]:
         return self.run(query, **parameters).fetchall()
 
-    def set(self, table: str, row: int, **columns: Any) -> None:
-        """Change columns of one row by its id."""
+    def set(self, table: str, row: int, **columns: Any) -> sqlite3.Row:
+        """Change columns of one row by its id; the row as it is then."""
         assert table in ("tasks", "sessions")
         names = ", ".join(f"{name} = :{name}" for name in columns)
-        self._database().execute(
-            f"UPDATE {table} SET {names} WHERE id = :id",  # noqa: S608  # names are ours
-            {**columns, "id": row},
+        changed: sqlite3.Row = (
+            self._database()
+            .execute(
+                f"UPDATE {table} SET {names} WHERE id = :id RETURNING *",  # noqa: S608  # ours
+                {**columns, "id": row},
+            )
+            .fetchone()
         )
+        return changed
 
     def _database(self) -> sqlite3.Connection:
         if self._db is None:

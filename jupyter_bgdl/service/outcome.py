@@ -69,6 +69,9 @@ class Outcomes:
             self._scheduler.let_go(report.attempt)
         if row is None or not is_current:
             return  # Of an older attempt, or of a task that was removed.
+        if isinstance(report, Ready | Failed):
+            for note in report.notes:
+                self._tasks.note(row, note)
         match report:
             case Headers():
                 self._headers(row, report)
@@ -158,8 +161,11 @@ class Outcomes:
         if phase not in (Phase.RUNNING, Phase.WAITING, Phase.SUSPENDED):
             return
         intent = intent_for(row, report.part, report.size, report.digest, report.name)
+        finishing = {"phase": Phase.FINISHING, "attempt": row["attempt"] + 1}
         row = self._tasks.update(
             row,
+            # One that was suspended meanwhile is published when it is resumed.
+            **(finishing if phase == Phase.RUNNING else {}),
             intent=msgspec.json.encode(intent),
             part_path=report.part.path,
             part_device=report.part.device,
@@ -172,10 +178,8 @@ class Outcomes:
                 report.ended_by_close and report.digest is None and spec_of(row).size is None
             ),
         )
-        if phase != Phase.RUNNING:
-            return  # Suspended meanwhile: it is published when it is resumed.
-        row = self._tasks.update(row, phase=Phase.FINISHING, attempt=row["attempt"] + 1)
-        self._scheduler.submit(self._scheduler.unit(row))
+        if phase == Phase.RUNNING:
+            self._scheduler.submit(self._scheduler.unit(row))
 
     def _published(self, row: Row, report: Published) -> None:
         """D. A cancel that came too late for the file comes too late (fault E9)."""

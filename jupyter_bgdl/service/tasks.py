@@ -189,6 +189,10 @@ class Tasks:
             self._journal.append(session, EventKind.SESSION_FINISHED)
         return row
 
+    def note(self, row: Row, text: str) -> None:
+        """Tell the session's log something about the task."""
+        self._log.add(row["session"], f"{row['name']}: {text}", "server")
+
     def drop_part(self, row: Row) -> Row:
         """From zero: what was fetched is not used any more."""
         self._ledger.run("drop_part", id=row["id"])
@@ -203,9 +207,7 @@ class Tasks:
 
     def update(self, row: Row, **columns: Any) -> Row:
         """Change the row and tell that it changed."""
-        self._ledger.set("tasks", row["id"], **columns)
-        new = self.get(row["id"])
-        assert new
+        new = self._ledger.set("tasks", row["id"], **columns)
         self.changed(new)
         return new
 
