@@ -69,6 +69,7 @@ __all__ = [
     "TransferError",
     "TransferTimeout",
     "UnexpectedContent",
+    "UploadTask",
     "WaitingFor",
     "background_session",
 ]
@@ -76,21 +77,24 @@ __all__ = [
 if TYPE_CHECKING:
     from jupyter_bgdl.kernel.configuration import SessionConfiguration
     from jupyter_bgdl.kernel.delegate import SessionDelegate
+    from jupyter_bgdl.kernel.downloads import DownloadTask
     from jupyter_bgdl.kernel.session import Session, background_session
     from jupyter_bgdl.kernel.summary import Summary
-    from jupyter_bgdl.kernel.task import DownloadTask, Progress
+    from jupyter_bgdl.kernel.task import Progress
+    from jupyter_bgdl.kernel.uploads import UploadTask
 
     __version__: str
 
 # The kernel's side is loaded when it is first asked for: the server and its worker process import
 # this package, too, and need none of it.
 _KERNEL = {
-    "DownloadTask": "task",
+    "DownloadTask": "downloads",
     "Progress": "task",
     "Session": "session",
     "SessionConfiguration": "configuration",
     "SessionDelegate": "delegate",
     "Summary": "summary",
+    "UploadTask": "uploads",
     "background_session": "session",
 }
 

@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from jupyter_bgdl.errors import InvalidRequest
+
 PROTOCOL = 1
 """Version of the wire. A kernel and a server understand each other if theirs are equal."""
 
@@ -106,6 +108,16 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     method: str = "GET"
     headers: dict[str, str] = {}
+    body: None = None
+    """Always None: a body is sent from a file."""
+
+    def __post_init__(self) -> None:
+        if self.body is not None:
+            raise InvalidRequest(
+                "A request has no body here: what is only in this kernel's memory can't be sent "
+                "when the kernel is gone. Write it to a file, and upload that: "
+                "session.upload_task(request, from_file=path)."
+            )
 
     def __repr__(self) -> str:
         from urllib.parse import urlsplit

@@ -14,12 +14,14 @@ from jupyter_bgdl.kernel.channel import Channel
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.connection import Connection
 from jupyter_bgdl.kernel.delivery import Delivery, Soon
+from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Call, Handlers
 from jupyter_bgdl.kernel.identity import identity
 from jupyter_bgdl.kernel.notes import Notes
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import get_pump
-from jupyter_bgdl.kernel.task import DownloadTask
+from jupyter_bgdl.kernel.task import Task
+from jupyter_bgdl.kernel.uploads import UploadTask
 from jupyter_bgdl.messages import ClientMessage
 from jupyter_bgdl.model import (
     PROTOCOL,
@@ -28,12 +30,15 @@ from jupyter_bgdl.model import (
     DetachRequest,
     Event,
     SessionView,
+    TaskKind,
     TaskMetrics,
     TaskState,
     TaskView,
 )
 
 _PATHS = ("staging_directory", "ca_bundle")
+
+AnyTask = DownloadTask | UploadTask
 
 _attached: dict[tuple[str | None, str], Attachment] = {}
 """The session objects of this process, by server and identifier."""
@@ -71,8 +76,8 @@ class Attachment:
             self.note = Notes(self._connection, self._path)
             self.pump = get_pump()
             self.handlers = Handlers(self)  # type: ignore[arg-type]
-            self._tasks: dict[int, DownloadTask] = {}
-            self._with_callbacks: set[DownloadTask] = set()
+            self._tasks: dict[int, AnyTask] = {}
+            self._with_callbacks: set[Task[Any]] = set()
             self._progress = Soon(self.pump.post)
             self._delivery: Delivery | None = None
             self._changes = Soon(self.pump.post)
@@ -221,7 +226,7 @@ class Attachment:
         self.note(f"{owner} took the session over.\n")
         self.look_again()
 
-    def _tell_progress(self, task: DownloadTask) -> Awaitable[None] | None:
+    def _tell_progress(self, task: AnyTask) -> Awaitable[None] | None:
         call = self.handlers.progress_call(task)
         return self._protect(*call) if call is not None else None
 
@@ -242,22 +247,21 @@ class Attachment:
 
     # What tasks and delivery need
 
-    def task_from(self, view: TaskView) -> DownloadTask:
+    def task_from(self, view: TaskView) -> AnyTask:
         """The one object for that task in this kernel, brought up to date."""
         task = self._tasks.get(view.task_identifier)
         if task is None:
-            task = self._tasks.setdefault(
-                view.task_identifier,
-                DownloadTask(self, view),  # type: ignore[arg-type]
-            )
+            kind = UploadTask if view.kind == TaskKind.UPLOAD else DownloadTask
+            made = kind(self, view)  # type: ignore[arg-type]
+            task = self._tasks.setdefault(view.task_identifier, made)
         task.update(view)
         return task
 
-    def task_of(self, event: Event) -> DownloadTask | None:
+    def task_of(self, event: Event) -> AnyTask | None:
         """The task that an event is about."""
         return self.task_from(event.task) if event.task is not None else None
 
-    def known_tasks(self) -> list[DownloadTask]:
+    def known_tasks(self) -> list[AnyTask]:
         """Those that this kernel has met."""
         return list(self._tasks.values())
 
@@ -295,7 +299,7 @@ class Attachment:
         """Call ``function`` on the main thread when something changed; one at a time."""
         self._on_change = function
 
-    def watch_callbacks(self, task: DownloadTask) -> None:
+    def watch_callbacks(self, task: Task[Any]) -> None:
         """That task has done callbacks."""
         self._with_callbacks.add(task)
         self.look_again()
@@ -321,6 +325,10 @@ class Attachment:
         """One REST call on a task."""
         path = f"{self._path}/tasks/{number}{action}"
         return self._connection.call(method, path, body, answer=TaskView)
+
+    def content_of(self, number: int) -> bytes:
+        """What the server answered to an upload. Raises what a REST call may raise."""
+        return self._connection.download(f"{self._path}/tasks/{number}/content")
 
     def metrics_of(self, number: int) -> TaskMetrics:
         """What the server knows of a task's requests. Raises what a REST call may raise."""

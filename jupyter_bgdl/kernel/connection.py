@@ -76,6 +76,10 @@ class Connection:
         """One REST call. Raises what the server says, or one of the connection errors."""
         return self.run(self.fetch(method, path, body, answer=answer))
 
+    def download(self, path: str) -> bytes:
+        """The bytes at ``path``. Raises as :meth:`call` does."""
+        return self.run(self._ask("GET", path, None)).body
+
     async def fetch(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
         """As :meth:`call`, in the background thread."""
         response = await self._ask(method, path, body)

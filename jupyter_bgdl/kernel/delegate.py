@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from jupyter_bgdl.errors import TransferError
+    from jupyter_bgdl.kernel.downloads import DownloadTask
     from jupyter_bgdl.kernel.session import Session
-    from jupyter_bgdl.kernel.task import DownloadTask
+    from jupyter_bgdl.kernel.uploads import UploadTask
     from jupyter_bgdl.model import TaskMetrics
 
 _PREFIXES = ("session_", "task_", "download_task_")
@@ -42,7 +43,7 @@ class SessionDelegate:
         """
 
     def task_did_complete(
-        self, session: Session, task: DownloadTask, error: TransferError | None
+        self, session: Session, task: DownloadTask | UploadTask, error: TransferError | None
     ) -> None:
         """The last event of a task. ``error`` is None when it went well.
 
@@ -50,12 +51,26 @@ class SessionDelegate:
         """
 
     def task_did_finish_collecting_metrics(
-        self, session: Session, task: DownloadTask, metrics: TaskMetrics
+        self, session: Session, task: DownloadTask | UploadTask, metrics: TaskMetrics
     ) -> None:
         """Right before :meth:`task_did_complete`: what the requests of the task took. Left out
         where it asked for nothing, or the server no longer knows.
 
         Apple: ``urlSession(_:task:didFinishCollecting:)``.
+        """
+
+    def task_did_send_body_data(
+        self,
+        session: Session,
+        task: UploadTask,
+        bytes_sent: int,
+        total_bytes_sent: int,
+        total_bytes_expected_to_send: int,
+    ) -> None:
+        """Bytes of an upload were sent: at most five times a second, the newest only, never
+        replayed. ``bytes_sent``: since the last call.
+
+        Apple: ``urlSession(_:task:didSendBodyData:totalBytesSent:totalBytesExpectedToSend:)``.
         """
 
     def download_task_did_write_data(

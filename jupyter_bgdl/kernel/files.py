@@ -26,6 +26,22 @@ def resolve_destination(to: str | os.PathLike[str], *, folder: bool = False) -> 
     return absolute.rstrip("/") + "/" if is_folder else absolute
 
 
+def resolve_source(from_file: object) -> str:
+    """``from_file`` as an absolute path, against the working folder now.
+
+    Raises InvalidRequest for data, open files and streams.
+    """
+    if not isinstance(from_file, str | os.PathLike):
+        raise InvalidRequest(
+            f"from_file= is the path of a file, not {type(from_file).__name__}: what is only in "
+            "this kernel's memory can't be sent when the kernel is gone. Write it to a file first."
+        )
+    text = os.fspath(from_file)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidRequest("from_file= has to be a path, as a string or a Path.")
+    return os.path.abspath(Path(text).expanduser())  # noqa: PTH100 - links stay
+
+
 def default_staging() -> str:
     """Hidden, beside the notebook, so that a move out of it is a rename."""
     notebook = notebook_path()

@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_bgdl.errors import BackgroundTransferError, InvalidRequest, TransferError
 from jupyter_bgdl.kernel.delegate import SessionDelegate
+from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.task import error_of
+from jupyter_bgdl.kernel.uploads import UploadTask
 from jupyter_bgdl.model import Event, EventKind
 
 if TYPE_CHECKING:
+    from jupyter_bgdl.kernel.attachment import AnyTask
     from jupyter_bgdl.kernel.session import Session
-    from jupyter_bgdl.kernel.task import DownloadTask
 
 Handler = Callable[..., Any]
 Call = Callable[[], Awaitable[None] | None]
 
+_WRITTEN = "download_task_did_write_data"
+_SENT = "task_did_send_body_data"
 _METRICS = "task_did_finish_collecting_metrics"
 
 
@@ -44,7 +48,7 @@ class Handlers:
 
     @property
     def wants_progress(self) -> bool:
-        return self._has("download_task_did_write_data")
+        return self._has(_WRITTEN) or self._has(_SENT)
 
     def set_delegate(self, delegate: SessionDelegate) -> None:
         if not isinstance(delegate, SessionDelegate):
@@ -65,7 +69,7 @@ class Handlers:
         self._functions[kind] = function
         self._places[kind] = Place.here()
 
-    def calls(self, event: Event, task: DownloadTask | None) -> list[tuple[Place, Call]]:
+    def calls(self, event: Event, task: AnyTask | None) -> list[tuple[Place, Call]]:
         """What to call for an event, each in the place (cell) where it was registered."""
         if self._delegate is not None:
             place = self._places["delegate"]
@@ -98,16 +102,26 @@ class Handlers:
             lambda: _awaitable(delegate.session_did_become_invalid(self._session)),  # type: ignore[func-returns-value]
         )
 
-    def progress_call(self, task: DownloadTask) -> tuple[Place, Call] | None:
+    def progress_call(self, task: AnyTask) -> tuple[Place, Call] | None:
         delegate = self._delegate
         if delegate is None:
             return None
-        view = task.view
+        session, view = self._session, task.view
+        if isinstance(task, UploadTask):
+            total = view.total or 0
+            return (
+                self._places["delegate"],
+                lambda: _awaitable(
+                    delegate.task_did_send_body_data(  # type: ignore[func-returns-value]
+                        session, task, task.sent_since(view.received), view.received, total
+                    )
+                ),
+            )
         return (
             self._places["delegate"],
             lambda: _awaitable(
                 delegate.download_task_did_write_data(  # type: ignore[func-returns-value]
-                    self._session, task, view.received, view.total
+                    session, task, view.received, view.total
                 )
             ),
         )
@@ -118,15 +132,14 @@ class Handlers:
         function = self._functions[kind]
         return [(self._places[kind], lambda: _awaitable(function(*arguments)))]
 
-    def _delegate_call(
-        self, delegate: SessionDelegate, event: Event, task: DownloadTask | None
-    ) -> Call:
+    def _delegate_call(self, delegate: SessionDelegate, event: Event, task: AnyTask | None) -> Call:
         session = self._session
         if event.kind == EventKind.SESSION_FINISHED:
             return lambda: _awaitable(delegate.session_did_finish_events(session))  # type: ignore[func-returns-value]
         assert task is not None
         assert event.task is not None
         if event.kind == EventKind.FINISHED_DOWNLOADING:
+            assert isinstance(task, DownloadTask)
             path = Path(event.task.path or "")
             return lambda: _awaitable(
                 delegate.download_task_did_finish_downloading(session, task, path)  # type: ignore[func-returns-value]
@@ -134,7 +147,7 @@ class Handlers:
         error = error_of(event.task)
         return lambda: _awaitable(delegate.task_did_complete(session, task, error))  # type: ignore[func-returns-value]
 
-    def _metrics_call(self, delegate: SessionDelegate, task: DownloadTask) -> Call:
+    def _metrics_call(self, delegate: SessionDelegate, task: AnyTask) -> Call:
         """They are asked for only if somebody wants them."""
 
         def call() -> Awaitable[None] | None:

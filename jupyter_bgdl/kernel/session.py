@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_bgdl import errors
 from jupyter_bgdl.kernel import display, files
-from jupyter_bgdl.kernel.attachment import Attachment
+from jupyter_bgdl.kernel.attachment import AnyTask, Attachment
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.delegate import SessionDelegate
+from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Handler
-from jupyter_bgdl.kernel.spec import Source, spec_of
+from jupyter_bgdl.kernel.spec import Source, spec_of, upload_spec_of
 from jupyter_bgdl.kernel.summary import Summary
-from jupyter_bgdl.kernel.task import DownloadTask
+from jupyter_bgdl.kernel.uploads import UploadTask
 from jupyter_bgdl.model import (
     LogLine,
     LogPage,
+    Request,
     SubmitReply,
     SubmitRequest,
     TaskPage,
@@ -122,7 +124,7 @@ class Session(Attachment):
             verify=verify,
             description=task_description,
         )
-        return self._submit([spec])[0]
+        return self._downloads([spec])[0]
 
     def download_all(
         self,
@@ -153,7 +155,7 @@ class Session(Attachment):
             )
             for source in sources
         ]
-        return self._submit(specs) if specs else []
+        return self._downloads(specs) if specs else []
 
     def download_task(
         self, url_or_request: Source, *, to: str | os.PathLike[str] | None = None
@@ -169,18 +171,41 @@ class Session(Attachment):
             chosen = self.options.get("staging_directory")
             staging = str(Path(chosen).absolute()) if chosen else files.default_staging()
         spec = spec_of(url_or_request, None, destination=destination, staging=staging, resume=False)
-        return self._submit([spec])[0]
+        return self._downloads([spec])[0]
 
-    def _submit(self, specs: list[TaskSpec]) -> list[DownloadTask]:
+    def upload_task(self, request: Request, *, from_file: str | os.PathLike[str]) -> UploadTask:
+        """An upload that is born suspended: call its ``resume()``.
+
+        ``request`` has the method: PUT, POST or PATCH. Its body is the file at ``from_file``
+        (relative to the working folder), which must not change until the task is completed: only
+        a file is still there when this kernel is gone. Where the server offers it (tus 1.0, or
+        the IETF's resumable uploads) an interrupted upload goes on; else a PUT begins again, and
+        a POST or PATCH whose answer was lost fails rather than be repeated.
+
+        ``await`` it, or ``result()``, for the response. An HTTP status is no error: look at
+        ``task.response.status_code``, and ``task.response.content``.
+
+        The same request and file find the same task; a failed one is retried, and one whose file
+        has changed since is sent again. Raises InvalidRequest for what can't be sent.
+        Apple: ``uploadTask(with:fromFile:)``.
+        """
+        task = self._submit([upload_spec_of(request, from_file)])[0]
+        assert isinstance(task, UploadTask)
+        return task
+
+    def _downloads(self, specs: list[TaskSpec]) -> list[DownloadTask]:
+        return [task for task in self._submit(specs) if isinstance(task, DownloadTask)]
+
+    def _submit(self, specs: list[TaskSpec]) -> list[AnyTask]:
         reply = self._call("POST", "/tasks", SubmitRequest(specs), answer=SubmitReply)
         return [self.task_from(submitted.task) for submitted in reply.tasks]
 
-    def all_tasks(self, *, completed: bool = False) -> list[DownloadTask]:
+    def all_tasks(self, *, completed: bool = False) -> list[AnyTask]:
         """The tasks that are not done; with ``completed``, all. Apple: ``getAllTasks``."""
         views = self._pages("" if completed else "&completed=false")
         return [self.task_from(view) for view in views]
 
-    def retry_failed(self) -> list[DownloadTask]:
+    def retry_failed(self) -> list[AnyTask]:
         """Retry every task that failed (not those that were cancelled)."""
         failed = [
             self.task_from(view)
@@ -227,7 +252,7 @@ class Session(Attachment):
 
     def _summary(self) -> Summary:
         counts = self.view.counts
-        failed: list[DownloadTask] = []
+        failed: list[AnyTask] = []
         if counts.failed:
             failed = [
                 self.task_from(view)
@@ -260,10 +285,12 @@ class Session(Attachment):
         self.begin_delivery()
         return function
 
-    def resumed(self, task: DownloadTask) -> None:
+    def resumed(self, task: object) -> None:
         """A staged download needs somebody who takes the file; looked at when the cell ends."""
-        if task.view.destination is not None or not self.is_owner:
+        is_staged = isinstance(task, DownloadTask) and task.view.destination is None
+        if not is_staged or not self.is_owner:
             return
+        assert isinstance(task, DownloadTask)
         if not hasattr(self, "_unclaimed"):
             self._unclaimed: list[DownloadTask] = []
             self.pump.on_cell_end(self._warn_of_unclaimed)

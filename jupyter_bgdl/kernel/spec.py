@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from jupyter_bgdl.errors import InvalidRequest
+from jupyter_bgdl.kernel import files
 from jupyter_bgdl.model import IfExists, Request, TaskSpec
 
 Source = str | Request
@@ -23,6 +25,15 @@ def spec_of(
     else:
         raise InvalidRequest(f"A source is a URL or a Request, not {source!r}.")
     return TaskSpec(request=request, if_exists=_if_exists(if_exists), **fields)
+
+
+def upload_spec_of(request: Request, from_file: str | os.PathLike[str]) -> TaskSpec:
+    """A suspended upload. Raises InvalidRequest."""
+    if not isinstance(request, Request):
+        raise InvalidRequest(
+            'An upload needs a Request that has its method: Request(url, method="PUT").'
+        )
+    return TaskSpec(request=request, from_file=files.resolve_source(from_file), resume=False)
 
 
 def _if_exists(value: str) -> IfExists:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jupyter_bgdl.kernel.task import DownloadTask
+    from jupyter_bgdl.kernel.attachment import AnyTask
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Summary:
     failed: int
     cancelled: int
     suspended: int
-    failed_tasks: list[DownloadTask] = field(repr=False)
+    failed_tasks: list[AnyTask] = field(repr=False)
 
     def __str__(self) -> str:
         numbers = {

@@ -1,20 +1,18 @@
-"""A download, as the notebook holds it: mirrors ``URLSessionDownloadTask``."""
+"""A task, as the notebook holds it: mirrors ``URLSessionTask``."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from jupyter_bgdl import errors
-from jupyter_bgdl.kernel import display, files
+from jupyter_bgdl.kernel import display
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.model import (
-    MovedRequest,
     Request,
     ResponseView,
     TaskMetrics,
@@ -27,11 +25,14 @@ if TYPE_CHECKING:
     from jupyter_bgdl.kernel.session import Session
 
 
+R = TypeVar("R")
+
+
 class Progress(NamedTuple):
-    """How far a download is."""
+    """How far a task is."""
 
     received: int
-    """Bytes."""
+    """Bytes; of an upload, those that were sent."""
     total: int | None
     """Bytes; None while the size is unknown."""
     rate: float
@@ -40,14 +41,14 @@ class Progress(NamedTuple):
     """Seconds that are left; None if nobody can know."""
 
 
-class DownloadTask:
+class Task(ABC, Generic[R]):
     """Made by a session, never directly. What it shows is the newest that the server told."""
 
     def __init__(self, session: Session, view: TaskView) -> None:
         self._session = session
         self._view = view
         self._lock = threading.Lock()
-        self._callbacks: list[tuple[Place, Callable[[DownloadTask], object]]] = []
+        self._callbacks: list[tuple[Place, Callable[[Any], object]]] = []
         self.redelivered = False
         """Whether the event that is being handled was sent before, to a kernel that went away
         (or raised) before it acknowledged it: what the handler does may be done already."""
@@ -120,11 +121,6 @@ class DownloadTask:
         return Progress(view.received, view.total, view.rate, eta)
 
     @property
-    def path(self) -> Path | None:
-        """Where the file is; None before it is there."""
-        return Path(self._view.path) if self._view.path else None
-
-    @property
     def metrics(self) -> TaskMetrics | None:
         """What its requests took: per request when the name was looked up, the connection made
         and secured, the request sent, the response begun and ended. Asks the server; None before
@@ -143,7 +139,7 @@ class DownloadTask:
         self._act("suspend")
 
     def cancel(self) -> None:
-        """End it, and delete what was fetched. Returns at once; the task completes with
+        """End it, and delete what was transferred. Returns at once; the task completes with
         :class:`~jupyter_bgdl.errors.Cancelled`. Apple: ``cancel()``."""
         self._act("cancel")
 
@@ -154,8 +150,8 @@ class DownloadTask:
     def _act(self, action: str) -> None:
         self.update(self._session.call_task("POST", self.task_identifier, f"/{action}"))
 
-    def result(self, timeout: float | None = None) -> Path:
-        """Wait until it is done, and return the file's path.
+    def result(self, timeout: float | None = None) -> R:
+        """Wait until it is done, and return the file's path; of an upload, the response.
 
         ``timeout`` in seconds. The stop button ends the waiting, not the transfer. Handlers run
         while this waits, and have returned when it does. Raises the task's error, or StillRunning.
@@ -165,10 +161,10 @@ class DownloadTask:
             raise errors.StillRunning(f"{self.name} is not done after {timeout} s; it goes on.")
         return self._outcome()
 
-    def __await__(self) -> Generator[Any, None, Path]:
+    def __await__(self) -> Generator[Any, None, R]:
         return self._finished().__await__()
 
-    async def _finished(self) -> Path:
+    async def _finished(self) -> R:
         await self._session.before_waiting_async()
         await self._session.pump.until(self.is_settled)
         return self._outcome()
@@ -178,18 +174,11 @@ class DownloadTask:
         view = self._view
         return view.state == TaskState.COMPLETED and self._session.has_heard(view)
 
-    def _outcome(self) -> Path:
-        if error := self.error:
-            raise error
-        if self._view.destination is None:
-            raise errors.InvalidRequest(
-                f"{self.name} was downloaded without to=, so its file is handed to the session's "
-                "handler or delegate, which moves it with task.move_to()."
-            )
-        assert self.path is not None
-        return self.path
+    @abstractmethod
+    def _outcome(self) -> R:
+        """What waiting for it gives. Raises the task's error."""
 
-    def add_done_callback(self, function: Callable[[DownloadTask], object]) -> None:
+    def add_done_callback(self, function: Callable[[Any], object]) -> None:
         """Call ``function(task)`` on the main thread when it is done; soon, if it is already.
 
         In every kernel that registers it, every time: for what has to happen once, use
@@ -212,33 +201,12 @@ class DownloadTask:
             except BaseException as error:  # noqa: BLE001 - shown and logged
                 place.show_traceback(error, self._session.note)
 
-    def move_to(self, destination: str | os.PathLike[str]) -> Path:
-        """Move the staged file to ``destination`` (a file or a folder), and return its new path.
-
-        An existing file is never overwritten: DestinationExists. Calling it again for the same
-        file is fine. Apple's article: move the file before the callback returns.
-        """
-        location = self.path
-        if self._view.destination is not None or location is None:
-            raise errors.InvalidRequest("Only a file that was downloaded without to= is moved.")
-        try:
-            path = files.move(location, destination)
-        except FileNotFoundError as error:
-            raise errors.InvalidRequest(
-                f"{location} is gone: a staged file is there until its handler has returned."
-            ) from error
-        self.update(
-            self._session.call_task(
-                "POST", self.task_identifier, "/moved", MovedRequest(str(path.absolute()))
-            )
-        )
-        return path
-
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         return display.task_bundle(self._view)
 
     def __repr__(self) -> str:
-        return f"<DownloadTask {self.task_identifier} {display.task_line(self._view, time.time())}>"
+        line = display.task_line(self._view, time.time())
+        return f"<{type(self).__name__} {self.task_identifier} {line}>"
 
 
 def error_of(view: TaskView) -> errors.TransferError | None:
@@ -252,7 +220,7 @@ def error_of(view: TaskView) -> errors.TransferError | None:
     return kind(told.message)
 
 
-def _call(function: Callable[[DownloadTask], object], task: DownloadTask) -> None:
+def _call(function: Callable[[Any], object], task: Task[Any]) -> None:
     function(task)
 
 

@@ -18,7 +18,7 @@ FACE = {
     "Request", "ServerNotFound", "ServerUnavailable", "Session", "SessionConfiguration",
     "SessionDelegate", "SessionInvalidated", "SessionOwnedElsewhere", "SourceChanged",
     "StillRunning", "Summary", "TaskNotFound", "TaskState", "TransferError", "TransferTimeout",
-    "UnexpectedContent", "WaitingFor", "background_session",
+    "UnexpectedContent", "UploadTask", "WaitingFor", "background_session",
 }  # fmt: skip
 """The public names. Taking one away breaks somebody's notebook."""
 

@@ -108,6 +108,10 @@ class UploadServer:
         with self._changed:
             self._changed.notify_all()
 
+    def pause(self, seconds: float) -> None:
+        """Let the client wait for so long."""
+        threading.Event().wait(seconds)
+
     def _accept(self) -> None:
         while True:
             try:
