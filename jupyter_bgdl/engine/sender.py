@@ -13,8 +13,8 @@ from jupyter_bgdl.engine.client import Asker, Body
 from jupyter_bgdl.engine.ear import Ear
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.outcomes import Abort
-from jupyter_bgdl.engine.source import SourceFile
 from jupyter_bgdl.engine.throttle import Throttle
+from jupyter_bgdl.engine.upload_source import SourceFile
 
 _STEP = 0.05
 _DRAINED = 65536

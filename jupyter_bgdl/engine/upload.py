@@ -26,8 +26,8 @@ from jupyter_bgdl.engine.outcomes import Abort, is_retryable
 from jupyter_bgdl.engine.protocol import Failed, Metrics, Report, Upload, Uploaded, Withdraw
 from jupyter_bgdl.engine.resumable import ResumableUpload, dialect_of, offered
 from jupyter_bgdl.engine.sender import Sender
-from jupyter_bgdl.engine.source import SourceFile
 from jupyter_bgdl.engine.throttle import Throttle
+from jupyter_bgdl.engine.upload_source import SourceFile
 
 _log = logging.getLogger(__name__)
 
