@@ -86,6 +86,8 @@ class Plan:
         """How many threads wait in :meth:`take`."""
         self._missing = part.holes(total) if total is not None else []
         self._active: list[Segment] = []
+        self._last_pace: float | None = None
+        """Of the segment that ended last."""
         self._is_closed = False
         self._changed = threading.Condition()
 
@@ -154,6 +156,7 @@ class Plan:
         with self._changed:
             if segment in self._active:
                 self._active.remove(segment)
+                self._last_pace = segment.pace or self._last_pace
                 if segment.end is not None and segment.at < segment.end:
                     self._missing.append((segment.at, segment.end))
             self._changed.notify_all()
@@ -223,4 +226,6 @@ class Plan:
 
     def _usual_pace(self) -> float:
         paces = [s.pace for s in self._active if s.pace is not None]
+        if self._last_pace is not None:
+            paces.append(self._last_pace)
         return max(1.0, sum(paces) / len(paces)) if paces else 1.0

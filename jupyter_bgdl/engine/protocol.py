@@ -28,6 +28,11 @@ Extents = list[tuple[int, int]]
 """Byte ranges ``[start, end)`` that are on stable storage: disjoint, ascending."""
 
 
+FROM_MIRROR = " from mirror "
+"""Joins the validator of a part that was begun from a mirror with the mirror's number, from 1: it
+says nothing about what is at another address, and must not be sent there."""
+
+
 class Attempt(Struct, frozen=True, array_like=True):
     """Names one attempt. ``task`` is the ledger's row, ``number`` grows with each attempt."""
 
@@ -72,7 +77,8 @@ class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     """What an earlier attempt left. It is used only if inode and size fit ``extents``."""
     extents: Extents = []
     validator: str | None = None
-    """Strong ETag or strong Last-Modified of the first response, as sent in If-Range."""
+    """Strong ETag or strong Last-Modified of the first response, as sent in If-Range; of a mirror
+    with ``FROM_MIRROR`` and its number."""
     total: int | None = None
     """Complete length according to the first response."""
     checksum: str | None = None

@@ -13,13 +13,10 @@ from jupyter_bgdl.engine import response as heads
 from jupyter_bgdl.engine.body import received
 from jupyter_bgdl.engine.budget import host_of
 from jupyter_bgdl.engine.judgement import refusal
-from jupyter_bgdl.engine.outcomes import Abort
+from jupyter_bgdl.engine.outcomes import Abort, outcome_of
 from jupyter_bgdl.engine.part import PartFile
-from jupyter_bgdl.engine.protocol import Fetch
+from jupyter_bgdl.engine.protocol import FROM_MIRROR, Fetch
 from jupyter_bgdl.engine.redirects import same_origin
-
-_FROM = " from mirror "
-"""Joins a mirror's validator and its number: it must not be sent to another address."""
 
 _SAMPLE = 1 << 16
 """Bytes of what is there that a mirror has to give alike."""
@@ -112,6 +109,10 @@ class Source:
         self.validator = validator
 
 
+_TELLING = ("protocol", "http_status", "checksum_mismatch")
+"""Failures whose message says more than their reason."""
+
+
 class Sources:
     """The addresses of one unit, in the order in which they are tried."""
 
@@ -133,13 +134,13 @@ class Sources:
         """The part is begun from this source. Returns what stands for its version in a report."""
         if source.validator is None or source.number == 0:
             return source.validator
-        return f"{source.validator}{_FROM}{source.number}"
+        return f"{source.validator}{FROM_MIRROR}{source.number}"
 
     def unpin(self, validator: str | None) -> None:
         """Go on where an earlier attempt began, with what :meth:`pin` returned then."""
         if validator is None:
             return
-        text, _, number = validator.partition(_FROM)
+        text, _, number = validator.partition(FROM_MIRROR)
         index = int(number) if number.isdigit() else 0
         if index < len(self._all):
             self.current = self._all[index]
@@ -180,11 +181,10 @@ class Sources:
         """This mirror is not used any more."""
         if source in self.usable:
             self.usable.remove(source)
-            self._note(source, failure.message or failure.code)
-
-    def _note(self, source: Source, why: str) -> None:
-        kind = f"Mirror {source.number}" if source.number else "The address itself"
-        self.notes.append(f"{kind} ({source.name}) was dropped: {why}.")
+            reason = outcome_of(failure.code, failure.status_code).reason
+            why = failure.message if failure.code in _TELLING else reason
+            kind = f"Mirror {source.number}" if source.number else "The address itself"
+            self.notes.append(f"{kind} ({source.name}) was dropped: {why or reason}.")
 
 
 def is_elsewhere(failure: Abort) -> bool:

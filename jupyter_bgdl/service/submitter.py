@@ -16,6 +16,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from jupyter_bgdl.engine.protocol import FROM_MIRROR
 from jupyter_bgdl.errors import Cancelled, DestinationExists, DestinationNotAllowed
 from jupyter_bgdl.model import (
     IfExists,
@@ -230,7 +231,9 @@ def _held(row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> Held | N
     """What is left alone if the source is still the same; None: it has to be fetched anew, since
     the file is not the one that was published, or nothing tells its version."""
     is_ours = row["path"] is not None and sizes.get(row["path"]) == row["size"]
-    if not is_ours or not row["validator"] or wanted.spec.checksum is not None:
+    if not is_ours or not row["validator"] or FROM_MIRROR in row["validator"]:
+        return None
+    if wanted.spec.checksum is not None:
         return None
     response = row["response"]
     return Held(

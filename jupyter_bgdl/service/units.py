@@ -75,6 +75,7 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
         group=row["session"],
         connections=options.maximum_connections_per_host,
         url=spec.request.url,
+        mirrors=spec.mirrors,
         method=spec.request.method,
         headers=_headers(spec, options),
         folder=row["folder"],
