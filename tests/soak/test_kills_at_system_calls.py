@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import random
+import re
 import threading
 import time
 from pathlib import Path
@@ -24,7 +25,8 @@ from support.tracer import Tracer
 SMALL, LARGE = 2_000_000, 24_000_000
 """Bytes of a file; a large one is worth more than one connection."""
 
-RATE = 12e6
+RATES = {SMALL: 12e6, LARGE: 5e6}
+"""Bytes a second and connection."""
 
 CALLS = {
     "connect": (1,),
@@ -71,14 +73,16 @@ class Executioner:
         self._deck: list[str] = []
         self._attached = 0
         self.downloads = 0
+        self.segmented = 0
+        """Downloads that took several connections."""
 
     def download(self, folder: Path) -> None:
         """One file, with kills until it is there."""
         self.downloads += 1
-        number, size = self.downloads, LARGE if self.downloads % 4 == 0 else SMALL
+        number, size = self.downloads, LARGE if self.downloads % 3 == 0 else SMALL
         body = content(size, number)
         name = f"{number}.bin"
-        url = self.files.add(name, body, rate=RATE, before_headers=threading.Event())
+        url = self.files.add(name, body, rate=RATES[size], before_headers=threading.Event())
         tracer = self._attach()
         self.station.submit(url, folder / name)
         while (view := self.station.task(number))["state"] != "completed":
@@ -86,6 +90,10 @@ class Executioner:
         tracer.detach()
         assert view["error"] is None, view
         assert_identical(folder / name, body)
+        self.segmented += any(
+            re.fullmatch(r"bytes=\d+-\d+", request.get("range", ""))
+            for request in self.files[name].requests
+        )
         (folder / name).unlink()
 
     def _go_on(self, name: str, number: int, tracer: Tracer) -> Tracer:
@@ -143,7 +151,9 @@ def test_P1_killed_at_random_system_calls(
     kills = {phase: executioner.kills[phase] for phase in PHASES}
     print(
         f"kills of the worker: {executioner.kills.total()} in {time.monotonic() - begun:.0f} s, "
-        f"by phase {kills}; files {executioner.downloads}, all identical; "
+        f"by phase {kills}; files {executioner.downloads}, {executioner.segmented} of them in "
+        "segments, all identical; "
         f"parts left behind {len(left)}"
     )
     assert min(kills.values()) > 0, kills
+    assert executioner.segmented > 0

@@ -21,9 +21,9 @@ from support.fileserver import FileServer, content
 from support.identical import assert_identical
 from support.station import Station
 
-SIZE = 9_000_000
+SIZES = (4_000_000, 9_000_000, 24_000_000)
+"""Bytes; the last is worth more than one connection."""
 RATE = 8_000_000.0
-FILES = 3
 
 
 class Outage:
@@ -33,6 +33,8 @@ class Outage:
         self.disk, self.files, self.home = disk, files, home
         self.out = disk.folder / "out"
         self.bodies: dict[str, bytes] = {}
+        """What is being fetched now."""
+        self.files_begun = 0
         self.told: set[int] = set()
         """Tasks that a client was told are completed."""
         self.station = Station(home, state=disk.folder / "state")
@@ -42,9 +44,9 @@ class Outage:
     def cut_at(self, seconds: float) -> None:
         """Let it run, cut the power, look at what is left."""
         self.station.start()
-        known = self.tell()
-        if all(name in self.bodies for name in known) and len(self.told) == len(self.bodies):
-            self.add_files()
+        self.tell()
+        if len(self.told) == len(self.bodies):
+            self.next_files()
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.tell()
@@ -54,21 +56,26 @@ class Outage:
         self.disk.power_up()
         self.check()
 
-    def add_files(self) -> None:
-        for _ in range(FILES):
-            number = len(self.bodies)
-            name = f"{number}.bin"
-            self.bodies[name] = content(SIZE, number)
+    def next_files(self) -> None:
+        """The last ones are all there: make room, and fetch others."""
+        for name in self.bodies:
+            (self.out / name).unlink()
+        for number in self.told:
+            self.station.call("remove", number=number)
+        self.told.clear()
+        self.bodies.clear()
+        for size in SIZES:
+            self.files_begun += 1
+            name = f"{self.files_begun}.bin"
+            self.bodies[name] = content(size, self.files_begun)
             url = self.files.add(name, self.bodies[name], rate=RATE)
             self.station.submit(url, self.out / name)
 
-    def tell(self) -> list[str]:
-        tasks = self.station.call("tasks")
-        for task in tasks:
+    def tell(self) -> None:
+        for task in self.station.call("tasks"):
             assert task["error"] is None, task
             if task["state"] == "completed":
                 self.told.add(task["task_identifier"])
-        return [task["name"] for task in tasks]
 
     def check(self) -> None:
         """Nothing that the ledger claims is missing or wrong."""
@@ -100,9 +107,8 @@ class Outage:
 
     def finish(self) -> None:
         with self.station:
-            for number in range(1, len(self.bodies) + 1):
-                view = self.station.wait(number)
-                assert view["error"] is None
+            for task in self.station.call("tasks"):
+                assert self.station.wait(task["task_identifier"])["error"] is None
         for name, body in self.bodies.items():
             assert_identical(self.out / name, body)
 
@@ -117,12 +123,12 @@ def test_P3_P4_P5_the_power_goes_again_and_again(
         outage = Outage(disk, files, tmp_path / "home")
         try:
             for _ in range(count["cuts"]):
-                outage.cut_at(chance.uniform(0.3, 2.5))
+                outage.cut_at(chance.uniform(0.3, 3.5))
             outage.finish()
         finally:
             outage.station.stop()
     assert outage.extents + outage.published > 0, "no cut came while anything was claimed"
     print(
-        f"power cuts on {kind}: {count['cuts']}; files {len(outage.bodies)}, "
+        f"power cuts on {kind}: {count['cuts']}; files {outage.files_begun}, "
         f"claims checked: {outage.extents} extents, {outage.published} published files"
     )

@@ -107,5 +107,5 @@ class LoopDisk:
 
     def power_up(self) -> None:
         """Mount it again: the log is replayed."""
-        unmount(self.folder)
+        run("umount", self.folder)
         run("mount", "-o", "loop", self.image, self.folder)

@@ -115,8 +115,9 @@ class Station:
         """SIGKILL to server and worker at once, as the end of the machine would."""
         process, self.process = self.process, None
         assert process
-        workers = _children(process.pid)
-        for pid in (*workers, *_all_below(process.pid), process.pid):
+        os.kill(process.pid, signal.SIGSTOP)  # it would start another worker
+        below = _all_below(process.pid)
+        for pid in (*below, process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait()
@@ -125,7 +126,7 @@ class Station:
         with contextlib.suppress(OSError):
             process.stdin.close()
         process.stdout.close()
-        for pid in workers:
+        for pid in below:
             _until_gone(pid)
 
     def call(self, command: str, **arguments: Any) -> Any:
