@@ -42,7 +42,7 @@ class Bench:
     @property
     def slow_size(self) -> int:
         """Of the file for a peer that is so slow that the others would wait for it."""
-        return self.file_size // 2
+        return self.file_size // 4
 
     def say(self, text: str) -> None:
         print(text, flush=True)
