@@ -297,6 +297,8 @@ class Bench:
                 isinstance(report, Failed) and report.extents is not None
             ):
                 fields["extents"] = report.extents
+            elif isinstance(report, Ready):
+                fields |= {"extents": [(0, report.size)], "total": report.size}
         return fields
 
     def resume(self, url: str, **fields: Any) -> Any:

@@ -345,7 +345,7 @@ def test_P13_an_error_that_nobody_foresaw_is_one_tasks_own(bench, server, resour
 
 
 def test_it_implements_the_protocol() -> None:
-    from jupyter_bgdl.engine.protocol import Engine
+    from jupyter_bgdl.engine.protocol import Engine, Limits
 
     engine: Engine = LocalEngine()
-    assert engine.capacity() == 16
+    assert engine.capacity() == Limits().units
