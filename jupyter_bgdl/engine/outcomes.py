@@ -129,9 +129,11 @@ class Abort(Exception):
         *,
         status_code: int | None = None,
         retry_after: float | None = None,
+        needed: int | None = None,
     ) -> None:
         super().__init__(code, message)
         self.code = code
         self.message = message
         self.status_code = status_code
         self.retry_after = retry_after
+        self.needed = needed

@@ -261,6 +261,8 @@ class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
     """Seconds, from the response, already corrected for the server's clock."""
     extents: Extents | None = None
     """What is on stable storage now; None: as last reported."""
+    needed: int | None = None
+    """Bytes of the whole file for which the disk has no room."""
     notes: list[str] = []
     """As of :class:`Ready`."""
 

@@ -145,7 +145,7 @@ class Transfer:
         path = str(part.path) if part is not None else None
         known = size if size is not None else unit.size if unit.size is not None else unit.expected
         if known is not None and is_short(unit.folder, known, path):
-            raise Abort("disk_space", f"{known} bytes are needed")
+            raise Abort("disk_space", f"{known} bytes are needed", needed=size)
 
     def _reopen(self) -> None:
         """Go on with the part of an earlier attempt, if it can be told to be that."""
@@ -378,6 +378,7 @@ class Transfer:
             message=abort.message,
             status_code=abort.status_code,
             retry_after=abort.retry_after,
+            needed=abort.needed,
             extents=extents,
             notes=self._sources.notes,
         )

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,7 +17,7 @@ from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.delegate import SessionDelegate
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Handler
-from jupyter_bgdl.kernel.spec import Source, spec_of, upload_spec_of
+from jupyter_bgdl.kernel.spec import Source, moment_of, spec_of, upload_spec_of
 from jupyter_bgdl.kernel.summary import Summary
 from jupyter_bgdl.kernel.uploads import UploadTask
 from jupyter_bgdl.model import (
@@ -96,6 +97,8 @@ class Session(Attachment):
         allow_downgrade: bool = False,
         verify: bool = True,
         task_description: str = "",
+        earliest_begin_date: datetime | timedelta | None = None,
+        count_of_bytes_client_expects_to_receive: int | None = None,
     ) -> DownloadTask:
         """Start a download, or find the one that this cell started before.
 
@@ -103,9 +106,20 @@ class Session(Attachment):
         an existing folder means *in there*, under the safe suggested name. ``checksum`` is
         ``"sha256:<hex>"`` (or sha512, sha1, md5, blake2b), ``size`` the exact number of bytes.
         ``if_exists``: ``"keep"`` (a file that this session put there and that is unchanged counts
-        as done, any other raises), ``"replace"`` or ``"rename"``. ``key`` finds the task again
-        where the URL varies. ``accept_html``: a web page is what you want. ``allow_downgrade``:
-        follow a redirect from https to http. ``verify``: check TLS certificates.
+        as done, any other raises), ``"update"``, ``"replace"`` or ``"rename"``. ``key`` finds the
+        task again where the URL varies. ``accept_html``: a web page is what you want.
+        ``allow_downgrade``: follow a redirect from https to http. ``verify``: check TLS certificates.
+
+        ``"update"``: the file is replaced if the source changed since, by its strong ETag or
+        Last-Modified (RFC 9110, 13.1.2 and 13.1.3), or if it has not the ``checksum``; without
+        any of these it is fetched again. A look that finds the source unchanged is a new
+        generation, which completes with the file that is there: ``on_finish`` is called. A file
+        that has the ``checksum`` is not even asked for.
+
+        ``earliest_begin_date``: not before this moment of the server's wall clock (an aware
+        datetime, or a timedelta from now), as ``URLSessionTask.earliestBeginDate``.
+        ``count_of_bytes_client_expects_to_receive``: an upper bound, for which room on the disk
+        is waited for; more is no error.
 
         A failed or cancelled task is retried, one whose file is gone is fetched again.
         Raises InvalidRequest, DestinationExists, DestinationNotAllowed.
@@ -123,6 +137,8 @@ class Session(Attachment):
             allow_downgrade=allow_downgrade,
             verify=verify,
             description=task_description,
+            earliest_begin_date=moment_of(earliest_begin_date),
+            count_of_bytes_client_expects_to_receive=count_of_bytes_client_expects_to_receive,
         )
         return self._downloads([spec])[0]
 

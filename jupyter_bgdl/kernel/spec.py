@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from jupyter_bgdl.errors import InvalidRequest
@@ -42,3 +44,18 @@ def _if_exists(value: str) -> IfExists:
     except ValueError:
         known = ", ".join(repr(str(member)) for member in IfExists)
         raise InvalidRequest(f"if_exists= is one of {known}, not {value!r}.") from None
+
+
+def moment_of(date: datetime | timedelta | None) -> float | None:
+    """Seconds since the epoch (UTC). Raises InvalidRequest for a datetime without a zone."""
+    if date is None:
+        return None
+    if isinstance(date, timedelta):
+        return time.time() + date.total_seconds()
+    if not isinstance(date, datetime):
+        raise InvalidRequest(f"A date is an aware datetime or a timedelta, not {date!r}.")
+    if date.utcoffset() is None:
+        raise InvalidRequest(
+            f"{date!r} has no time zone. If it is your local time, write {date!r}.astimezone()."
+        )
+    return date.timestamp()

@@ -49,7 +49,7 @@ class DiskWatch:
         """This task waits for disk space."""
         self._waiting.add(task)
         if self._timer is None and not self._looks:
-            self._set_timer()
+            self._set_timer(0.0)
 
     def is_short(self, task: int) -> bool:
         """Whether there was too little room for it when it was last looked at."""
@@ -60,9 +60,9 @@ class DiskWatch:
         if self._timer:
             self._timer.cancel()
 
-    def _set_timer(self) -> None:
+    def _set_timer(self, delay: float) -> None:
         if self._loop:
-            self._timer = self._loop.call_later(self._poll, self._look)
+            self._timer = self._loop.call_later(delay, self._look)
 
     def _look(self) -> None:
         self._timer = None
@@ -92,7 +92,7 @@ class DiskWatch:
         self._short = short
         self._waiting -= roomy
         if self._waiting:
-            self._set_timer()
+            self._set_timer(self._poll)
         if roomy:
             self._wake(sorted(roomy))
 

@@ -248,6 +248,8 @@ class Outcomes:
             self._tasks.drop_part(row)
 
     def _decide(self, row: Row, report: Failed) -> None:
+        if report.needed is not None and row["total"] is None:
+            row = self._tasks.update(row, total=report.needed)
         live = self._live.get(row["id"])
         received = max(row["received"], live.received if live else 0)
         is_upload = row["source"] is not None

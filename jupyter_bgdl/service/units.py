@@ -83,7 +83,7 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
         part=part_of(row),
         extents=extents_of(row),
         validator=row["validator"],
-        total=row["total"],
+        total=row["total"] if row["part_path"] is not None else None,
         checksum=spec.checksum,
         size=spec.size,
         expected=spec.count_of_bytes_client_expects_to_receive,

@@ -141,6 +141,10 @@ class _Handler(BaseHTTPRequestHandler):
             resource.before_headers.wait(60)
         if resource.status != 200:
             return self._answer(resource.status, resource.body, resource.headers)
+        if resource.etag is not None and self.headers.get("If-None-Match") == resource.etag:
+            self.send_response(304)
+            self.send_header("ETag", resource.etag)
+            return self.end_headers()
         self._send(resource)
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
