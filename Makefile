@@ -24,7 +24,7 @@ help:  ## show this
 # --- setting up -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(MADE)/project  ## set up .venv: dependencies, labextension, editable install
+setup: $(MADE)/project $(MADE)/tus  ## set up .venv: dependencies, labextension, editable install
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=…")'
@@ -38,6 +38,12 @@ $(MADE)/dependencies: pyproject.toml | $(BIN)/python
 $(MADE)/front-end: $(FRONT_END) $(MADE)/dependencies
 	@command -v node >/dev/null || { echo 'Node 20 or newer is needed to build the labextension'; exit 1; }
 	cd labextension && jlpm install --immutable && jlpm build:prod
+	@touch $@
+
+# The reference tus server, which the tests upload to.
+TUS := tests/support/tus
+$(MADE)/tus: $(TUS)/package.json $(TUS)/package-lock.json | $(MADE)/dependencies
+	npm ci --prefix $(TUS) --no-audit --no-fund --silent
 	@touch $@
 
 # The install copies the bundle into .venv/share, so it is repeated when the bundle is new.

@@ -6,7 +6,7 @@ import time
 from html import escape
 from typing import Any
 
-from jupyter_bgdl.model import Phase, SessionView, TaskView
+from jupyter_bgdl.model import Phase, SessionView, TaskKind, TaskView
 
 MIME_TYPE = "application/vnd.jupyter-bgdl.session+json"
 """Rendered live by the JupyterLab extension, from the server, without the kernel."""
@@ -77,6 +77,8 @@ def condition(view: TaskView, now: float) -> str:
     if view.phase == Phase.COMPLETED:
         if view.error is not None:
             return view.reason or view.error.message
+        if view.kind == TaskKind.UPLOAD:
+            return f"sent, answered {view.response.status_code}" if view.response else "sent"
         return "done, verified" if view.verified else "done"
     if view.phase == Phase.WAITING:
         reason = view.reason.lower() or "waits"
@@ -85,7 +87,8 @@ def condition(view: TaskView, now: float) -> str:
             return f"{reason}, again in {left // 60}:{left % 60:02}"
         return reason
     if view.phase == Phase.RUNNING:
-        return f"{number(view.rate)}/s" if view.rate else "running"
+        arrow = "↑ " if view.kind == TaskKind.UPLOAD else ""
+        return f"{arrow}{number(view.rate)}/s" if view.rate else f"{arrow}running"
     return {Phase.SUSPENDED: "paused", Phase.FINISHING: "checking"}.get(view.phase, "canceling")
 
 

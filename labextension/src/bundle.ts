@@ -95,10 +95,15 @@ export function finalTask(task: ITaskView, words: Words): IFinalState | null {
 
 function outcome(task: ITaskView, words: Words): string {
   switch (lookOf(task)) {
-    case 'done':
+    case 'done': {
+      if (task.kind === 'upload') {
+        const status = task.response?.status_code ?? 0;
+        return words.trans.__('%1 sent, answered %2', bytes(task.received), status);
+      }
       return task.verified
         ? words.trans.__('%1, verified', bytes(task.received))
         : bytes(task.received);
+    }
     case 'cancelled':
       return words.trans.__('cancelled');
     default:

@@ -36,6 +36,8 @@ export interface IResponseView {
 export interface ITaskView {
   session: string;
   task_identifier: number;
+  /** Of an upload, `received` are the bytes that were sent. */
+  kind: 'download' | 'upload';
   generation: number;
   revision: number;
   state: TaskState;

@@ -96,11 +96,11 @@ export class Words {
   constructor(readonly trans: ITexts) {}
 
   /** For the glyph: a name of the state. */
-  look(look: Look): string {
+  look(look: Look, kind: ITaskView['kind'] = 'download'): string {
     const { trans } = this;
     switch (look) {
       case 'running':
-        return trans.__('Running');
+        return kind === 'upload' ? trans.__('Sending') : trans.__('Running');
       case 'finishing':
         return trans.__('Finishing');
       case 'paused':
@@ -108,7 +108,7 @@ export class Words {
       case 'failed':
         return trans.__('Failed');
       case 'done':
-        return trans.__('Done');
+        return kind === 'upload' ? trans.__('Sent') : trans.__('Done');
       case 'cancelled':
         return trans.__('Cancelled');
       default:

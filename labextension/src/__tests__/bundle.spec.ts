@@ -38,6 +38,12 @@ test('the final state is the same at every look', () => {
   expect(state).toEqual(finalSession(session, [aDoneTask({ verified: true })], words));
 });
 
+test('an upload was sent, and answered', () => {
+  const response = { url: '', status_code: 201, headers: {} };
+  const task = aDoneTask({ kind: 'upload', name: 'result.nc', received: 5e6, response });
+  expect(finalTask(task, words)!.text).toMatch(/^result\.nc: 5\.0.MB sent, answered 201/);
+});
+
 test('T17: names are escaped in what is saved', () => {
   const name = `<img src=x onerror="alert('1')">&.csv`;
   const escaped = '&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;.csv';

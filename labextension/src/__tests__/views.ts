@@ -18,6 +18,7 @@ export function aTask(changes: Partial<ITaskView> = {}): ITaskView {
   return {
     session: 'era5',
     task_identifier: 1,
+    kind: 'download',
     generation: 1,
     revision: 1,
     state: 'running',

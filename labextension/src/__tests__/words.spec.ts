@@ -36,6 +36,13 @@ test('paused and finishing tasks say so', () => {
   expect(words.reason(aTask({ phase: 'finishing' }), NOW)).toBe('Checking');
 });
 
+test('an upload is sending, then sent', () => {
+  expect(words.look('running', 'upload')).toBe('Sending');
+  expect(words.look('done', 'upload')).toBe('Sent');
+  expect(words.look('paused', 'upload')).toBe('Paused');
+  expect(words.look('running')).toBe('Running');
+});
+
 test('progress in the unit of the total, or only what is there', () => {
   expect(plain(words.progress(3.2e9, 12.4e9))).toBe('3.2 of 12.4 GB');
   expect(plain(words.progress(842e6, null))).toBe('842 MB');

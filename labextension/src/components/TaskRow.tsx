@@ -114,7 +114,10 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
     >
       <div className="jp-bgdl-Row">
         <span className="jp-bgdl-Row-glyph">
-          <Glyph name={GLYPHS[look]} label={words.look(look)} />
+          <Glyph
+            name={look === 'running' && task.kind === 'upload' ? 'upload' : GLYPHS[look]}
+            label={words.look(look, task.kind)}
+          />
         </span>
         <Name name={task.name} />
         <span className="jp-bgdl-Row-host">
