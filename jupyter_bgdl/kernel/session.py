@@ -108,7 +108,8 @@ class Session(Attachment):
         ``if_exists``: ``"keep"`` (a file that this session put there and that is unchanged counts
         as done, any other raises), ``"update"``, ``"replace"`` or ``"rename"``. ``key`` finds the
         task again where the URL varies. ``accept_html``: a web page is what you want.
-        ``allow_downgrade``: follow a redirect from https to http. ``verify``: check TLS certificates.
+        ``allow_downgrade``: follow a redirect from https to http. ``verify``: check TLS
+        certificates.
 
         ``"update"``: the file is replaced if the source changed since, by its strong ETag or
         Last-Modified (RFC 9110, 13.1.2 and 13.1.3), or if it has not the ``checksum``; without
