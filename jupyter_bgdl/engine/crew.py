@@ -27,7 +27,7 @@ from jupyter_bgdl.engine.sources import Sample, Source, Sources, is_elsewhere
 
 _log = logging.getLogger(__name__)
 
-_TICK = 0.05
+_TICK = 0.025
 _PAUSE = 1.0
 """Seconds until a connection that was lost is replaced."""
 

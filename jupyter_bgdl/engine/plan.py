@@ -13,12 +13,13 @@ from __future__ import annotations
 import threading
 import time
 
+from jupyter_bgdl.engine.carrier import Carrier
 from jupyter_bgdl.engine.part import PartFile
 
 _SMALLEST = 1 << 20
 """Bytes below which a share is not worth a request."""
 
-_WORTH = 0.25
+_WORTH = 0.2
 """Seconds that a segment has to take longer to be shared."""
 
 _WINDOW = 0.5
@@ -55,6 +56,11 @@ class Segment:
     def write(self, data: memoryview | bytes) -> None:
         self._plan.part.write(data, self.at)
         self.at += len(data)
+
+    def accept(self, carrier: Carrier, count: int) -> None:
+        """Write the ``count`` bytes that the carrier has."""
+        carrier.empty(self._plan.part, self.at)
+        self.at += count
 
     def measure(self, now: float) -> None:
         """Look at the pace. To be called now and then."""

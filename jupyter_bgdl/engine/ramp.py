@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _STEP = 4
-_WINDOW = 0.15
+_WINDOW = 0.1
 """Seconds over which a number is tried, if it brings more at once."""
 
 _PATIENCE = 1.0
@@ -12,8 +12,11 @@ _PATIENCE = 1.0
 _ANSWER = 3.0
 """Seconds that new connections get until bytes come."""
 
+_CLEAR_GAIN = 1.5
+"""A rate so many times higher counts as more at once."""
+
 _GAIN = 1.15
-"""A rate so many times higher counts as more."""
+"""So many times higher is enough once the patience is over: short windows vary."""
 
 _WORTH = 2.0
 """Seconds that have to be left for more connections to be worth it."""
@@ -58,7 +61,7 @@ class Ramp:
         if elapsed < _WINDOW:
             return self.wanted
         rate = (received - self._mark[1]) / elapsed
-        if rate >= _GAIN * self._best:
+        if rate >= (_GAIN if elapsed >= _PATIENCE else _CLEAR_GAIN) * self._best:
             if rate > 0 and left >= _WORTH * rate:
                 self._more(now, rate)
             elif elapsed >= _PATIENCE:
