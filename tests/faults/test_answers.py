@@ -200,3 +200,16 @@ def test_D5_short_writes(
     station.submit(files.add("a.bin", BODY), tmp_path / "a.bin")
     assert station.wait()["error"] is None
     assert_identical(tmp_path / "a.bin", BODY)
+
+
+def test_S23_the_length_of_a_redirect_is_not_the_files(
+    station: Station, files: FileServer, raw: Answering, tmp_path: Path
+) -> None:
+    """No HEAD is sent, so none can lie; only the answer with the body counts."""
+    url = files.add("a.bin", BODY)
+    head = f"HTTP/1.1 302 Found\r\nLocation: {url}\r\nContent-Length: 5\r\n"
+    begin = raw(lambda c: c.sendall(f"{head}Content-Range: bytes 0-4/5\r\n\r\nmoved".encode()))
+    station.submit(begin, tmp_path / "a.bin")
+    view = station.wait()
+    assert (view["error"], view["total"]) == (None, SIZE)
+    assert_identical(tmp_path / "a.bin", BODY)
