@@ -48,12 +48,12 @@ def mount_or_skip(*arguments: str | Path) -> None:
 
 
 def unmount(folder: Path) -> None:
-    """Take it away; what still closes its files gets a moment."""
-    for _ in range(100):
+    """Take it away; what still closes its files gets a moment. Raises CalledProcessError."""
+    for _ in range(200):
         if subprocess.run(["umount", str(folder)], capture_output=True).returncode == 0:
             return
         time.sleep(0.05)
-    run("umount", "-l", folder)
+    run("umount", folder)
 
 
 @contextlib.contextmanager
@@ -107,5 +107,5 @@ class LoopDisk:
 
     def power_up(self) -> None:
         """Mount it again: the log is replayed."""
-        run("umount", self.folder)
+        unmount(self.folder)
         run("mount", "-o", "loop", self.image, self.folder)

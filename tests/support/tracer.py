@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -63,13 +64,20 @@ class Tracer:
         return names[: len(names) - names[::-1].index(self.target)]
 
 
+def threads(pid: int) -> list[str]:
+    """What the kernel says of each thread of a process; none if that is gone."""
+    try:
+        return [
+            (Path(f"/proc/{pid}/task") / thread / "status").read_text()
+            for thread in os.listdir(f"/proc/{pid}/task")
+        ]
+    except OSError:
+        return []
+
+
 def _is_traced(pid: int) -> bool:
     """Whether all threads are."""
-    threads = list(Path(f"/proc/{pid}/task").glob("*/status"))
-    try:
-        return bool(threads) and all(
-            not re.search(r"^TracerPid:\s+0$", thread.read_text(), re.MULTILINE)
-            for thread in threads
-        )
-    except OSError:
-        return False
+    found = threads(pid)
+    return bool(found) and not any(
+        re.search(r"^TracerPid:\s+0$", thread, re.MULTILINE) for thread in found
+    )
