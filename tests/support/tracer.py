@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -67,10 +66,7 @@ class Tracer:
 def threads(pid: int) -> list[str]:
     """What the kernel says of each thread of a process; none if that is gone."""
     try:
-        return [
-            (Path(f"/proc/{pid}/task") / thread / "status").read_text()
-            for thread in os.listdir(f"/proc/{pid}/task")
-        ]
+        return [(thread / "status").read_text() for thread in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return []
 
