@@ -88,6 +88,7 @@ class Session(Attachment):
         source: Source,
         to: str | os.PathLike[str] = ".",
         *,
+        mirrors: Iterable[str] = (),
         checksum: str | None = None,
         size: int | None = None,
         headers: dict[str, str] | None = None,
@@ -122,6 +123,11 @@ class Session(Attachment):
         ``count_of_bytes_client_expects_to_receive``: an upper bound, for which room on the disk
         is waited for; more is no error.
 
+        ``mirrors`` are other URLs of the same file: they are asked if the source fails, and beside
+        it where several connections are faster. One that turns out to have another file, by its
+        length or by a sample of its bytes, is dropped, and the session's log says so; only a
+        ``checksum`` proves the whole. Headers and a password are not sent to other origins.
+
         A failed or cancelled task is retried, one whose file is gone is fetched again.
         Raises InvalidRequest, DestinationExists, DestinationNotAllowed.
         """
@@ -129,6 +135,7 @@ class Session(Attachment):
         spec = spec_of(
             source,
             headers,
+            mirrors=list(mirrors),
             destination=destination,
             checksum=checksum,
             size=size,

@@ -75,6 +75,8 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
     if not is_token(spec.request.method) or not spec.request.method.isupper():
         raise InvalidRequest("The method is not valid.")
     check_headers(spec.request.headers)
+    for mirror in spec.mirrors:
+        _check_url(mirror)
     checksum = _checksum(spec.checksum)
     if spec.key is not None and not spec.key:
         raise InvalidRequest("A key must not be empty.")

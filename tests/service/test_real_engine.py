@@ -123,6 +123,20 @@ async def test_a_missing_page_is_a_response_without_a_destination(
     assert Path(task.path).read_bytes() == b"no such file"
 
 
+async def test_a_mirror_helps_out_and_the_log_says_so(
+    real: Real, tmp_path: Path, names: Any
+) -> None:
+    await real.attach(names.House(tmp_path))
+    mirror = real.server.add("copy.bin", content(SIZE))
+    await real.submit("missing.bin", destination=f"{real.out}/a.bin", mirrors=[mirror])
+    await real.until(lambda view: view.counts.done == 1)
+    assert (real.out / "a.bin").read_bytes() == content(SIZE)
+    log = await real.service.log(U, S)
+    [line] = [line.text for line in log.lines if "dropped" in line.text]
+    assert line.startswith("a.bin: The address itself (127.0.0.1/missing.bin)")
+    assert "404" in line
+
+
 @pytest.mark.parametrize("what", ["worker", "server"])
 async def test_P1_P2_stopped_in_the_middle_it_goes_on(
     real: Real, tmp_path: Path, names: Any, what: str

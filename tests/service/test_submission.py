@@ -43,6 +43,8 @@ async def test_T11_a_bad_url_is_refused(house: Any, url: str, words: str) -> Non
     await house.attach()
     with pytest.raises(InvalidRequest, match=words):
         await house.submit(house.spec(), house.spec("b", url=url))
+    with pytest.raises(InvalidRequest, match=words):
+        await house.submit(house.spec(mirrors=[url]))
     assert (await house.service.tasks(U, S)).tasks == [], "all or nothing"
     assert not (house.home / "out").exists()
 
