@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from support.sending import begin, ending, send
 from support.uploads import Exchange, UploadServer, take
 
@@ -280,6 +282,48 @@ def test_U5_an_early_answer_is_seen_while_sending(
         assert (type(end), end.status_code, end.content) == (Uploaded, 413, b"why")
     (x,) = server.of("POST")
     assert len(x.body) < 4 << 30
+
+
+@pytest.fixture
+def secure(authority: trustme.CA) -> Iterator[UploadServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    with UploadServer(context) as server:
+        yield server
+
+
+def test_the_file_arrives_over_tls(
+    bench: Any, secure: UploadServer, bundle: str, file: Path
+) -> None:
+    assert isinstance(send(bench, secure.url, file, ca_bundle=bundle), Uploaded)
+    (x,) = secure.of("PUT")
+    assert bytes(x.body) == BODY
+
+
+@pytest.mark.parametrize("then", ["closes", "waits", "goes on reading"])
+def test_U5_an_early_answer_ends_sending_over_tls(
+    bench: Any, secure: UploadServer, bundle: str, tmp_path: Path, then: str
+) -> None:
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(256 << 20)
+    over = threading.Event()
+
+    def answer(x: Exchange) -> None:
+        if plain(x):
+            return
+        x.read(1 << 20)
+        x.reply("413 No", b"why", Connection="close")
+        if then == "waits":
+            over.wait(20)
+        elif then == "goes on reading":
+            x.read()
+        x.connection.close()
+
+    secure.answer = answer
+    end = send(bench, secure.url, path, "PUT", ca_bundle=bundle)
+    over.set()
+    assert (type(end), end.status_code, end.content) == (Uploaded, 413, b"why")
 
 
 @pytest.mark.parametrize("status", [307, 308])

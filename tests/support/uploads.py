@@ -7,6 +7,7 @@ import contextlib
 import re
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import threading
@@ -69,7 +70,8 @@ class Exchange:
 class UploadServer:
     """Hands each request to ``answer``; a thread a connection, requests one after the other."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
         self.answer: Callable[[Exchange], None] = take
         self.requests: list[Exchange] = []
         self._changed = threading.Condition()
@@ -91,7 +93,7 @@ class UploadServer:
         self._listener.close()
 
     def at(self, path: str, host: str = "localhost") -> str:
-        return f"http://{host}:{self.port}{path}"
+        return f"{'https' if self._context else 'http'}://{host}:{self.port}{path}"
 
     def of(self, method: str) -> list[Exchange]:
         """The requests of one method."""
@@ -120,8 +122,13 @@ class UploadServer:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        if self._context is None:
+            return connection
+        return self._context.wrap_socket(connection, server_side=True)
+
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError), connection:
+        with contextlib.suppress(OSError), self._secured(connection) as connection:
             data = b""
             while connection.fileno() >= 0:
                 while b"\r\n\r\n" not in data:
