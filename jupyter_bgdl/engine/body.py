@@ -1,7 +1,7 @@
 """Reads a response's body at full speed.
 
 httpx makes the request. Once h11 has handed over what it had buffered, the rest of a plain body
-of known length is read from the socket itself into one buffer: faster than curl on loopback,
+of known length is taken from the socket itself (``carrier.py``): faster than curl on loopback,
 where httpx's own loop reaches half of that.
 """
 
@@ -14,14 +14,12 @@ from dataclasses import dataclass
 
 import httpx
 
+from jupyter_bgdl.engine.carrier import carrier_for
 from jupyter_bgdl.engine.network import network_failure
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.plan import Segment
 from jupyter_bgdl.engine.response import is_encoded
 from jupyter_bgdl.engine.throttle import Throttle
-
-_BUFFER = 1 << 18
-"""Bytes. As fast as a MiB, and one system call holds a core for a quarter of the time."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +96,19 @@ def _plain_socket(response: httpx.Response) -> socket.socket | None:
 def _drain(connection: socket.socket, segment: Segment, control: Control) -> None:
     check, throttle = control.check, control.throttle
     connection.settimeout(None)  # a wait of its own per read costs a system call each
-    view = memoryview(bytearray(_BUFFER))
-    while left := segment.left():
-        try:
-            count = connection.recv_into(view, throttle.portion(min(left, _BUFFER)))
-        except OSError as error:
+    carrier = carrier_for(connection, segment.left() or 0)
+    try:
+        while left := segment.left():
+            try:
+                count = carrier.fill(connection, throttle.portion(left))
+            except OSError as error:
+                check()
+                raise network_failure(error) from error
             check()
-            raise network_failure(error) from error
-        check()
-        if count == 0:
-            raise Abort("truncated", f"{left} bytes are missing")
-        segment.write(view[:count])
-        if throttle.is_on:
-            throttle.take(count, control.hold)
+            if count == 0:
+                raise Abort("truncated", f"{left} bytes are missing")
+            segment.accept(carrier, count)
+            if throttle.is_on:
+                throttle.take(count, control.hold)
+    finally:
+        carrier.close()

@@ -18,7 +18,7 @@ from jupyter_bgdl.engine.credentials import login_for
 from jupyter_bgdl.engine.lanes import Lanes, Origin
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.metrics import Collector, Transaction
-from jupyter_bgdl.engine.network import LIKE_ANY, Client, network_failure, proxy_name
+from jupyter_bgdl.engine.network import LIKE_ANY, Client, network_failure, proxy_name, take_location
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Fetch, Upload
 
@@ -198,8 +198,9 @@ class Asker:
             request, self._origin(url), self._unit.timeout, self._lifeline, transaction.trace
         )
         if response is not None:
+            take_location(response)
             self._collector.add(transaction)
-            transaction.answered(response, is_redirect=False)
+            transaction.answered(response, is_redirect=redirects.leads_on(response))
         return response
 
     def _origin(self, url: httpx.URL) -> Origin:

@@ -4,7 +4,7 @@ httpx makes the first contact with an origin, and asks for whatever is not plain
 has answered in HTTP/1.1, the next plain requests on the same terms go through ``http.client``: it
 takes a third of the time that httpx does, and for small files that time is all there is.
 
-An answer that is anything else than a file or a range of known length is not judged here: the
+An answer whose length is in any doubt, or that brings cookies, is not taken from here: the
 connection is dropped and httpx asks again, so that there is one place that knows what to do.
 """
 
@@ -96,7 +96,7 @@ class Lanes:
     ) -> httpx.Response | None:
         """The response to a GET; None: httpx has to ask. ``timeout`` is that of connecting."""
         try:
-            connection = self._take(origin, timeout)
+            connection = self._take(origin, timeout, trace)
             if connection is None:
                 return None
             lifeline.hold(connection.socket)
@@ -118,7 +118,7 @@ class Lanes:
         for connection in old:
             connection.close()
 
-    def _take(self, origin: Origin, timeout: float) -> _Connection | None:
+    def _take(self, origin: Origin, timeout: float, trace: Trace) -> _Connection | None:
         with self._lock:
             address = self._addresses.get(origin)
             if address is None:
@@ -127,7 +127,10 @@ class Lanes:
                 if connection.origin == origin:
                     self._idle.remove(connection)
                     return connection
-        return _Connection(origin, address, timeout)
+        trace("connection.connect_tcp.started", {})
+        connection = _Connection(origin, address, timeout)
+        trace("connection.connect_tcp.complete", {})
+        return connection
 
     def _exchange(
         self, connection: _Connection, request: httpx.Request, trace: Trace
@@ -225,16 +228,17 @@ class _Body(httpx.SyncByteStream):
 
 
 def _plain_length(answer: http.client.HTTPResponse) -> int | None:
-    """Length of the body of an answer that is a file or a range, and nothing else."""
+    """Length of the body; None if it is not beyond doubt, or comes with what httpx keeps."""
     fields = answer.headers
-    lengths = fields.get_all("Content-Length", [])
+    lengths = fields.get_all("Content-Length", ["0"] if answer.status in (204, 304) else [])
     is_plain = (
         answer.version == 11
-        and answer.status in (200, 206)
+        and answer.status >= 200
         and len(lengths) == 1
         and lengths[0].isascii()
         and lengths[0].isdigit()
         and len(lengths[0]) < 19
+        and int(lengths[0]) == answer.length
         and not any(
             name in fields for name in ("Transfer-Encoding", "Content-Encoding", "Set-Cookie")
         )

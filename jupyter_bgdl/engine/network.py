@@ -72,7 +72,7 @@ class Client(httpx.Client):
                 proxy=proxy,
                 timeout=httpx.Timeout(None, connect=timeout),
                 headers=LIKE_ANY,
-                event_hooks={"response": [_take_location]},
+                event_hooks={"response": [take_location]},
             )
         except ValueError as error:
             raise Abort("proxy", "the proxy's address is not valid") from error
@@ -147,7 +147,7 @@ def _literal(address: tuple[Any, ...]) -> str:
     return f"{host}%{address[3]}" if len(address) == 4 and address[3] and "%" not in host else host
 
 
-def _take_location(response: httpx.Response) -> None:
+def take_location(response: httpx.Response) -> None:
     """Keep httpx from working the next request out: it fails on what is to be judged here."""
     if "location" in response.headers:
         response.extensions["location"] = response.headers.pop("location")

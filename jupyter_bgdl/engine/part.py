@@ -25,6 +25,7 @@ from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Attempt, Extents, Part
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_SPLICE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 _DENIED = {
     errno.EROFS,
     errno.EACCES,
@@ -134,6 +135,20 @@ class PartFile:
         finally:
             with self._lock:
                 self._written.add(start, at)
+
+    def splice(self, pipe: int, count: int, at: int) -> int | None:
+        """Move up to ``count`` bytes from a pipe to this offset: how many, or None if the file
+        system can't do that. Raises Abort for what the disk refuses."""
+        try:
+            moved = os.splice(pipe, self.fd, count, offset_dst=at)
+        except OSError as error:
+            if error.errno in _NO_SPLICE:
+                return None
+            with disk_errors():
+                raise
+        with self._lock:
+            self._written.add(at, at + moved)
+        return moved or None
 
     def read(self, at: int, size: int) -> bytes:
         """Bytes that are there."""

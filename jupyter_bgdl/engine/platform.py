@@ -142,6 +142,18 @@ def find_renameat2() -> Callable[[int, str, int, str], int] | None:
     return renameat2
 
 
+def has_splice() -> bool:
+    """Whether bytes can move from a socket to a file inside the kernel (Linux)."""
+    return hasattr(os, "splice")
+
+
+def widen_pipe(fd: int, size: int) -> None:
+    """Let a pipe hold ``size`` bytes. Raises OSError if the user may not have one of that size."""
+    import fcntl
+
+    fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
+
+
 @functools.cache
 def file_mode() -> int:
     """Mode of an ordinary new file under this process's umask.
