@@ -138,7 +138,7 @@ class JupyterServer:
     def post(self, path: str, body: Any = None) -> Any:
         return self.request("POST", path, body)
 
-    def attach(self, session: str) -> dict[str, Any]:
+    def attach(self, session: str, **configuration: Any) -> dict[str, Any]:
         """Make the session, as a script that is this process would."""
         kernel = {
             "incarnation": f"test-{os.getpid()}",
@@ -149,7 +149,8 @@ class JupyterServer:
             "inode": self.root.stat().st_ino,
         }
         path = f"bgdl/sessions/{urllib.parse.quote(session, safe='')}/attach"
-        return self.post(path, {"protocol": PROTOCOL, "kernel": kernel})
+        body = {"protocol": PROTOCOL, "kernel": kernel, "configuration": configuration}
+        return self.post(path, body)
 
     def task(self, session: str, number: int = 1) -> dict[str, Any]:
         return self.get(f"bgdl/sessions/{urllib.parse.quote(session, safe='')}/tasks/{number}")
