@@ -205,18 +205,15 @@ class LocalEngine(Engine):
                     break
                 if isinstance(command, wire.Close):
                     self._closing.set()
-            lost, asked = self._running.copy(), self._stopping.copy()
+            lost = self._running.copy()
             self._running.clear()
             self._stopping.clear()
-        is_closing = self._closing.is_set()
         if lost:
             _log.warning("The transfer process ended with %d transfers running", len(lost))
             self._deliver(
+                # Also of what was being stopped: it did not get to say how far it was.
                 [
-                    Failed(
-                        attempt=attempt,
-                        code="stopped" if is_closing or attempt in asked else "worker_died",
-                    )
+                    Failed(attempt=attempt, code="worker_died")
                     for attempt in sorted(lost, key=lambda a: (a.task, a.number))
                 ]
             )

@@ -229,11 +229,11 @@ class Outcomes:
     def _failed(self, row: Row, report: Failed) -> None:
         if report.extents is not None:
             row = self._extents(row, report.extents)
-        phase = row["phase"]
+        phase, report = row["phase"], self._scheduler.uploads.lost(row, report)
         if phase == Phase.CANCELING:
             self._scheduler.finish_cancel(row)
         elif phase in (Phase.RUNNING, Phase.FINISHING):
-            self._decide(row, self._scheduler.uploads.lost(row, report))
+            self._decide(row, report)
         elif phase in (Phase.SUSPENDED, Phase.WAITING) and report.code == "response_lost":
             self._decide(row, report)  # It was paused too late to be taken back.
         elif phase in (Phase.SUSPENDED, Phase.WAITING) and report.code == "part_lost":

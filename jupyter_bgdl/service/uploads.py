@@ -117,9 +117,10 @@ class Uploads:
         """Nobody goes on with it: the server is told, best effort, after the commit."""
         if resumption_of(row) is None:
             return row
-        old = self.unit(row)
-        row = self._tasks.update(row, attempt=row["attempt"] + 1, resumption=None)
-        self._scheduler.submit(Withdraw(attempt=Attempt(row["id"], row["attempt"]), upload=old))
+        # A number that is past already: what is reported of it is of no account.
+        unit = Withdraw(attempt=Attempt(row["id"], row["attempt"] + 1), upload=self.unit(row))
+        row = self._tasks.update(row, attempt=row["attempt"] + 2, resumption=None)
+        self._scheduler.submit(unit)
         return row
 
     def unit(self, row: Row) -> Upload:

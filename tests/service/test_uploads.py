@@ -214,6 +214,19 @@ async def test_U1_paused_too_late_a_post_is_not_sent_again(
     assert view.error.message == "gone"
 
 
+async def test_U1_paused_while_the_worker_died_a_post_is_not_sent_again(
+    house: Any, file: Path, names: Any
+) -> None:
+    await house.attach()
+    await house.submit(spec(file))
+    unit = await next_unit(house)
+    house.engine.answers_stop = False
+    await house.service.suspend(names.user, names.session, 1)
+    house.engine.fail(unit, "worker_died")
+    view = await house.until_phase(1, Phase.COMPLETED)
+    assert view.reason == "answer was lost"
+
+
 @pytest.mark.parametrize("action", ["suspend", "cancel"])
 async def test_an_answer_that_comes_while_it_is_stopped_counts(
     house: Any, file: Path, names: Any, action: str

@@ -120,6 +120,8 @@ class UploadServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            # Else the end of an answer waits for an acknowledgement, and is lost with a reset.
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _secured(self, connection: socket.socket) -> socket.socket:
