@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import ssl
 from typing import Protocol
@@ -35,7 +36,7 @@ class Carrier(Protocol):
 
 
 class Buffer:
-    """In memory: for TLS, and where there is no ``splice``."""
+    """In memory: for small bodies, and where there is no ``splice``."""
 
     def __init__(self, most: int) -> None:
         """Never more than ``most`` bytes will be wanted at once."""
@@ -51,6 +52,29 @@ class Buffer:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+class Records(Buffer):
+    """In memory, for TLS: its records hold 16 KiB at most, so those that have arrived are gathered
+    and written together."""
+
+    def __init__(self, connection: socket.socket, most: int) -> None:
+        super().__init__(most)
+        self._arrived = select.poll()
+        self._arrived.register(connection, select.POLLIN)
+
+    def fill(self, connection: socket.socket, most: int) -> int:
+        most = min(most, len(self._view))
+        self._count = connection.recv_into(self._view, most)
+        while 0 < self._count < most and self._arrived.poll(0):
+            try:
+                more = connection.recv_into(self._view[self._count : most])
+            except OSError:
+                break  # It will be met again, with nothing in hand.
+            if not more:
+                break
+            self._count += more
+        return self._count
 
 
 class Pipe:
@@ -85,7 +109,9 @@ class Pipe:
 
 def carrier_for(connection: socket.socket, size: int) -> Carrier:
     """The fastest for a body of ``size`` bytes from this socket."""
-    if size > _BUFFER and platform.has_splice() and not isinstance(connection, ssl.SSLSocket):
+    if isinstance(connection, ssl.SSLSocket):
+        return Records(connection, size)
+    if size > _BUFFER and platform.has_splice():
         with contextlib.suppress(OSError):  # Out of descriptors, that is.
             return Pipe()
     return Buffer(size)

@@ -158,7 +158,7 @@ class Worker:
         with self._lock:
             had, job.has_connection = job.has_connection, False
         if had:
-            self._line.done(job.place)
+            self._line.done(job, job.place)
             self._admit()
 
     def _end(self, job: Job, report: Ready | Unchanged | Uploaded | Failed) -> None:
@@ -206,6 +206,7 @@ class Worker:
                 self._look_at(job)
             self._admit()  # A segment may have stood back.
             self._lanes.sweep()
+            self._admit()
 
     def _look_at(self, job: Job) -> None:
         now, transfer = time.monotonic(), job.transfer
