@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from support.identical import Arrived
 
 from jupyter_bgdl.engine.integrity import told_digest
 from jupyter_bgdl.engine.protocol import Ready
@@ -66,7 +67,7 @@ def test_the_digest_of_a_content_counts_only_where_that_is_all():
 
 def read(report) -> bytes:
     assert isinstance(report, Ready), report
-    return Path(report.part.path).read_bytes()
+    return Arrived(Path(report.part.path).read_bytes())
 
 
 @pytest.mark.parametrize("name", ["Repr-Digest", "Content-Digest"])

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from support.identical import Arrived
 from support.ranges import Ranged
 
 from jupyter_bgdl.engine.protocol import Failed, Headers, Progress, Ready
@@ -34,7 +35,7 @@ def dead() -> str:
 
 def read(report) -> bytes:
     assert isinstance(report, Ready), report
-    return Path(report.part.path).read_bytes()
+    return Arrived(Path(report.part.path).read_bytes())
 
 
 def test_segments_come_from_all_addresses(bench, server, mirror, large):

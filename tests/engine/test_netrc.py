@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.identical import Arrived
 
 from jupyter_bgdl.engine.credentials import login_for
 from jupyter_bgdl.engine.protocol import Ready
@@ -22,7 +23,7 @@ def basic(login: str, password: str) -> str:
 
 def read(report) -> bytes:
     assert isinstance(report, Ready), report
-    return Path(report.part.path).read_bytes()
+    return Arrived(Path(report.part.path).read_bytes())
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.identical import Arrived
 
 from jupyter_bgdl.engine import body as engine_body
 from jupyter_bgdl.engine.local import LocalEngine
@@ -28,7 +29,7 @@ HALF = 1_500_000
 
 def read(report) -> bytes:
     assert isinstance(report, Ready), report
-    return Path(report.part.path).read_bytes()
+    return Arrived(Path(report.part.path).read_bytes())
 
 
 @pytest.mark.parametrize("at", [0, 1, HALF, -1], ids=["start", "first", "middle", "last"])

@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from support.identical import Arrived
 
 from jupyter_bgdl.engine.protocol import Failed, Headers, Ready
 
@@ -18,7 +19,7 @@ def read(report) -> bytes:
     assert isinstance(report, Ready), report
     data = Path(report.part.path).read_bytes()
     assert len(data) == report.size
-    return data
+    return Arrived(data)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.identical import Arrived
 
 from jupyter_bgdl.engine import wire
 from jupyter_bgdl.engine.local import LocalEngine, redact
@@ -37,7 +38,7 @@ MODIFIED = "Thu, 01 Jan 2026 10:00:00 GMT"
 
 def read(report) -> bytes:
     assert isinstance(report, Ready), report
-    return Path(report.part.path).read_bytes()
+    return Arrived(Path(report.part.path).read_bytes())
 
 
 def wait_until_gone(pid: int, timeout: float) -> None:
