@@ -83,7 +83,7 @@ class Crew:
         self._changed = threading.Condition()
         self._over = threading.Event()
         self._most = unit.connections * len({source.host for source in sources.usable})
-        self._ramp = Ramp(self._most, time.monotonic())
+        self._ramp = Ramp(self._most, time.monotonic(), plan.part.received)
         self._not_before = 0.0
         """When a connection may be replaced."""
         self._again_at: float | None = None
@@ -122,7 +122,7 @@ class Crew:
             self._hand_on(now)
             if self._again_at is not None and now >= self._again_at:
                 self._again_at = None
-                self._ramp = Ramp(self._most, now, self._count())
+                self._ramp = Ramp(self._most, now, self._plan.part.received, self._count())
             part = self._plan.part
             wanted = self._ramp.look(now, part.received, self._plan.left, self._plan.working)
             count = self._count()

@@ -30,7 +30,7 @@ class Ramp:
     A fast link is so left to one connection, where more would only be slower.
     """
 
-    def __init__(self, most: int, now: float, count: int = 1) -> None:
+    def __init__(self, most: int, now: float, received: int = 0, count: int = 1) -> None:
         """``count``: how many there are."""
         self.wanted = count
         self._most = most
@@ -38,6 +38,8 @@ class Ramp:
         self._best = 0.0
         self._asked = now
         self._mark: tuple[float, int] | None = None
+        self._last = (now, received)
+        """The look before: what came since then is what new connections brought at once."""
         self._is_settled = most <= count
 
     def settle(self, count: int) -> None:
@@ -47,6 +49,7 @@ class Ramp:
 
     def look(self, now: float, received: int, left: int, working: int) -> int:
         """How many connections there should be, while ``working`` of them deliver."""
+        last, self._last = self._last, (now, received)
         if self._is_settled:
             return self.wanted
         if working < self.wanted:
@@ -55,8 +58,7 @@ class Ramp:
                 self.settle(working)
             return self.wanted
         if self._mark is None:
-            self._mark = (now, received)
-            return self.wanted
+            self._mark = last
         elapsed = now - self._mark[0]
         if elapsed < _WINDOW:
             return self.wanted
