@@ -77,6 +77,8 @@ class Scheduler:
             tasks.get, self._wake_all, leftovers.blocking, leftovers.soon, settings.disk_poll
         )
         self._inbox: list[Report] = []
+        self._in_hand: list[Unit] = []
+        """Committed, and to be submitted."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
@@ -213,9 +215,13 @@ class Scheduler:
     # What the engine is told
 
     def pump(self) -> None:
-        """Fill the free places, and set the alarm for what happens next by itself."""
+        """Hand over what was committed, fill the free places, and set the alarm for what happens
+        next by itself."""
         if self._is_closing or not self._ledger.is_open:
             return
+        if self._in_hand:
+            units, self._in_hand = self._in_hand, []
+            self._engine.submit(units)
         try:
             self._ring()
             self._fill()
@@ -304,8 +310,8 @@ class Scheduler:
         return fetch_of(row, attempt, self._sessions.options(session))
 
     def submit(self, unit: Unit) -> None:
-        """After the commit."""
-        self._ledger.on_commit(lambda: self._engine.submit([unit]))
+        """After the commit, with all others of the moment."""
+        self._ledger.on_commit(lambda: self._in_hand.append(unit))
 
     def stop(self, row: Row) -> bool:
         """After the commit, have the engine let go of it; False: the engine does not have it."""
