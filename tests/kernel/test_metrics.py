@@ -48,8 +48,9 @@ def test_they_that_raise_are_parked_and_heard_again(
     cell = CELL.format(kind="def", session="metrics parked", url=url)
     kernel = notebooks.open()
     shown = kernel.run(cell.replace("[one] = metrics.transactions", "raise ValueError('no luck')"))
+    # The traceback is on another stream, and may come after what was printed later.
     assert "ValueError: no luck" in shown
-    assert shown.splitlines()[-1] == "['finish']"
+    assert "['finish']" in shown.splitlines()
     assert kernel.run(cell).splitlines()[-1] == "[1000, 'complete']"
 
 
