@@ -112,7 +112,7 @@ def test_S27_a_second_connection_is_refused(bench, server, large, how):
 
     server.answer = answer
     assert read(fetch(bench, server)) == large
-    assert 1 < len(server.requests) < 12
+    assert 1 < len(server.requests) < 24  # each that got no answer was asked for twice
 
 
 @pytest.mark.parametrize(

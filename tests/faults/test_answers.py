@@ -178,8 +178,9 @@ def test_D1_D2_the_disk_takes_no_more_for_a_while(
     station.until(lambda view: view["received"] >= 200_000)
     pid = station.worker
     assert pid
-    inject = f"pwrite64:error={errno}:when=10+"
-    tracer = Tracer(pid, ["pwrite64"], inject, tmp_path / "strace.log")
+    # Of a pair of calls the first empties the socket, and the second fills the file.
+    inject = f"splice:error={errno}:when=10+2"
+    tracer = Tracer(pid, ["splice"], inject, tmp_path / "strace.log")
     try:
         files.hold("a.bin", None)
         station.until(lambda view: view["waiting_for"] == "disk_space")

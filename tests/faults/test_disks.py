@@ -59,7 +59,7 @@ def test_D3_an_immutable_folder(station: Station, files: FileServer, tmp_path: P
 
 @pytest.mark.parametrize(
     "inject",
-    ["pwrite64:error=EIO:when=20", "fdatasync:error=EIO:when=1"],
+    ["splice:error=EIO:when=20", "fdatasync:error=EIO:when=1"],
     ids=["write", "one_sync"],
 )
 def test_D4_the_disk_fails_once(
@@ -237,7 +237,7 @@ def test_P12_a_fast_network_and_a_slow_disk(
     station.until(lambda view: view["received"] >= SIZE // 2)
     pid = station.worker
     assert pid
-    tracer = Tracer(pid, ["pwrite64"], "pwrite64:delay_exit=20000", tmp_path / "strace.log")
+    tracer = Tracer(pid, ["splice"], "splice:delay_exit=20000", tmp_path / "strace.log")
     before = _resident(pid)
     files.hold("a.bin", None)
     try:

@@ -33,7 +33,8 @@ CALLS = {
     "sendto": (1, 2, 3, 4, 5),
     "recvfrom": range(1, 60),
     "openat": (1, 2),
-    "pwrite64": range(1, 60),
+    "pwrite64": (1,),
+    "splice": range(1, 60),
     "fdatasync": (1,),
     "fchmod": (1,),
     "fsync": (1, 2),
@@ -46,6 +47,9 @@ CALLS = {
 DECK = [*CALLS, "sendto", "sendto"]
 """What it says is what the phases are told apart by: more often."""
 
+WRITES = ("pwrite64", "splice")
+"""The first chunk is written, the rest goes from the socket through a pipe."""
+
 PHASES = ("headers", "body", "fsync", "intent", "publish", "commit")
 
 
@@ -56,12 +60,13 @@ def phase_of(calls: list[str], is_finishing: bool) -> str:
     if is_finishing:
         # The folder is synced, then it is told.
         return "commit" if last == "sendto" and "fsync" in before else "publish"
-    if "pwrite64" not in before:
+    writes = [index for index, call in enumerate(before) if call in WRITES]
+    if not writes:
         return "headers"
     if last in ("fdatasync", "fsync"):
         return "fsync"
-    written = len(before) - before[::-1].index("pwrite64")
-    return "intent" if "fdatasync" in before[written:] and last != "pwrite64" else "body"
+    is_synced = "fdatasync" in before[writes[-1] :]
+    return "intent" if is_synced and last not in WRITES else "body"
 
 
 class Executioner:
