@@ -50,7 +50,7 @@ def test_kernel_killed_at_30_percent_callback_once_in_the_new_kernel(
     ]
     path = jupyter.root / "data" / "big.bin"
     assert hashlib.sha256(path.read_bytes()).hexdigest() == files["big.bin"].sha256
-    assert len(files["big.bin"].requests) == 1, "one download, not one per kernel"
+    assert sum("range" not in request for request in files["big.bin"].requests) == 1, "one download"
     fresh.run(cell(files, "big.bin"))
     fresh.run("session.wait(timeout=30)")
     assert len((jupyter.root / "calls.txt").read_text().splitlines()) == 1
@@ -77,6 +77,6 @@ def test_kernel_restarted_5_times_progress_never_goes_back_one_callback(
     kernel.run("print(session.wait(timeout=30))")
     assert seen == sorted(seen)
     assert seen[-1] > 0
-    assert len(big.requests) == 1
+    assert sum("range" not in request for request in big.requests) == 1, "it began anew"
     assert len((jupyter.root / "calls.txt").read_text().splitlines()) == 1
     kernel.shutdown()
