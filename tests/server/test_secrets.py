@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import urllib.error
 import os
 import stat
+import urllib.error
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
