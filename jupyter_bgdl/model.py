@@ -174,9 +174,8 @@ class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     description: Annotated[str, Meta(max_length=1024)] = ""
     earliest_begin_date: float | None = None
     """Not before this moment of the wall clock, as ``URLSessionTask.earliestBeginDate``."""
-    count_of_bytes_client_expects_to_send: Annotated[int, Meta(ge=0)] | None = None
     count_of_bytes_client_expects_to_receive: Annotated[int, Meta(ge=0)] | None = None
-    """Upper bounds, headers included; more is no error."""
+    """Upper bound, headers included, for which room on the disk is waited for; more is no error."""
     resume: bool = True
     """Start it; else it is born suspended."""
 
