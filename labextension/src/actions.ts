@@ -121,22 +121,36 @@ export class Actions implements IActions {
     }
   }
 
-  /** Cancelling deletes what was fetched, removing a failed task too: ask if that is much. */
+  /** Cancelling loses what was moved, removing a failed download too: ask if that is much. */
   private async _confirmed(task: ITaskView, action: TaskAction): Promise<boolean> {
     if (!this._asks(task, action)) {
       return true;
     }
     const { trans } = this._words;
-    const verb = action === 'cancel' ? trans.__('Cancel download') : trans.__('Remove');
     const keep = trans.__('Keep');
+    const name = task.name;
+    const amount = bytes(task.received);
+    const [title, body, verb] =
+      action === 'remove'
+        ? [
+            trans.__('Remove this download?'),
+            trans.__('%1 of “%2” were fetched and will be deleted.', amount, name),
+            trans.__('Remove')
+          ]
+        : task.kind === 'upload'
+          ? [
+              trans.__('Cancel this upload?'),
+              trans.__('%1 of “%2” were sent and will have to be sent again.', amount, name),
+              trans.__('Cancel upload')
+            ]
+          : [
+              trans.__('Cancel this download?'),
+              trans.__('%1 of “%2” were fetched and will be deleted.', amount, name),
+              trans.__('Cancel download')
+            ];
     const result = await showDialog({
-      title:
-        action === 'cancel' ? trans.__('Cancel this download?') : trans.__('Remove this download?'),
-      body: trans.__(
-        '%1 of “%2” were fetched and will be deleted.',
-        bytes(task.received),
-        task.name
-      ),
+      title,
+      body,
       buttons: [Dialog.cancelButton({ label: keep }), Dialog.warnButton({ label: verb })],
       defaultButton: 0
     });
@@ -144,7 +158,8 @@ export class Actions implements IActions {
   }
 
   private _asks(task: ITaskView, action: TaskAction): boolean {
-    const loses = action === 'cancel' || (action === 'remove' && task.error !== null);
+    const holds = task.error !== null && task.kind === 'download';
+    const loses = action === 'cancel' || (action === 'remove' && holds);
     return loses && task.received > ASK_FROM;
   }
 

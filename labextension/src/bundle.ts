@@ -97,8 +97,7 @@ function outcome(task: ITaskView, words: Words): string {
   switch (lookOf(task)) {
     case 'done': {
       if (task.kind === 'upload') {
-        const status = task.response?.status_code ?? 0;
-        return words.trans.__('%1 sent, answered %2', bytes(task.received), status);
+        return words.trans.__('%1 sent, %2', bytes(task.received), words.answer(task));
       }
       return task.verified
         ? words.trans.__('%1, verified', bytes(task.received))

@@ -95,6 +95,11 @@ export function compareTasks(a: ITaskView, b: ITaskView): number {
 export class Words {
   constructor(readonly trans: ITexts) {}
 
+  /** What the server said to an upload: a status is no error, so it is shown. */
+  answer(task: ITaskView): string {
+    return this.trans.__('answered %1', task.response?.status_code ?? 0);
+  }
+
   /** For the glyph: a name of the state. */
   look(look: Look, kind: ITaskView['kind'] = 'download'): string {
     const { trans } = this;

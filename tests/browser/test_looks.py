@@ -272,6 +272,29 @@ def test_cancelling_much_asks_first(
     assert asked == []
 
 
+def test_uploads_in_the_panel(
+    page: Page, lab: Any, script: Script, theme: str, shots: Path
+) -> None:
+    up = {"kind": "upload", "session": "results", "host": "archive.example.org"}
+    refused = {"url": "https://archive.example.org/in", "status_code": 413, "headers": {}}
+    moving = {"received": int(1.4 * GB), "total": int(5.1 * GB), "rate": 31e6}
+    script.scene = (
+        [session("results", {"running": 1, "done": 1}, received=2 * 10**9, total=6 * 10**9)],
+        [
+            task(1, "model_run_07.zarr.zip", "running", **up, **moving),
+            _done(2, "model_run_06.zarr.zip", 4.9 * GB, **up, response=refused),
+        ],
+    )
+    panel = open_panel(page, lab)
+    expect(panel.get_by_text("answered 413")).to_be_visible()
+    row = panel.get_by_role("treeitem", name="model_run_07.zarr.zip")
+    expect(row.get_by_label("Sending")).to_be_visible()
+    panel.screenshot(path=shots / f"panel-uploads-{theme}.png")
+    row.press("Delete")
+    expect(page.locator(".jp-Dialog").get_by_text("were sent")).to_be_visible()
+    page.locator(".jp-Dialog").get_by_role("button", name="Keep").click()
+
+
 def test_panel_wide(page: Page, lab: Any, script: Script, theme: str, shots: Path) -> None:
     panel = open_panel(page, lab)
     handle = page.locator(".lm-SplitPanel-handle:visible").first

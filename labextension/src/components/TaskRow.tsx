@@ -185,6 +185,7 @@ function Meta({ task, now, live, look, retry }: IMetaProps): React.JSX.Element {
               <span>{trans.__('verified')}</span>
             </>
           )}
+          {task.kind === 'upload' && words.answer(task)}
         </span>
         <span className="jp-bgdl-Meta-end">{words.past(task.completed_at ?? now, now)}</span>
       </span>
