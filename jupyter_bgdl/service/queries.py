@@ -20,6 +20,4 @@ def queries() -> dict[str, str]:
 @cache
 def migrations() -> tuple[str, ...]:
     """The n-th brings a ledger from version n to n + 1; each runs in one transaction."""
-    folder = files("jupyter_bgdl.service")
-    names = ("schema.sql", "upgrade_2.sql")
-    return tuple(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
+    return (files("jupyter_bgdl.service").joinpath("schema.sql").read_text(encoding="utf-8"),)

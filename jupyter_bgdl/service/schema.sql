@@ -117,6 +117,11 @@ CREATE TABLE tasks (
     -- JSON of the ResponseView.
     response BLOB,
 
+    -- JSON: the newest TransactionMetrics of the generation; NULL: none was asked for yet.
+    metrics BLOB,
+    -- JSON of the Held: what the generation before published, to stay if the source is unchanged.
+    held BLOB,
+
     -- JSON of the Source: the file of an upload, as it was when it was submitted. NULL: a download.
     source BLOB,
     -- JSON of the Resumption: where the server has an upload that it can go on with.
@@ -131,6 +136,8 @@ CREATE TABLE tasks (
     -- Second hard link of a staged file; NULL once it was acknowledged and is deleted.
     keep TEXT,
     verified INTEGER NOT NULL DEFAULT 0,
+    -- Nothing said how long the file is: neither the response nor the one who asked (fault N4).
+    length_unverified INTEGER NOT NULL DEFAULT 0,
     error_code TEXT,
     error_message TEXT,
     created_at REAL NOT NULL,
