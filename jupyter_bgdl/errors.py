@@ -13,6 +13,7 @@
     ├── InvalidRequest                         (also a ValueError)
     ├── DestinationExists                      (also a FileExistsError)
     ├── DestinationNotAllowed                  (also a PermissionError)
+    ├── LaunchError
     ├── StillRunning                           (also a TimeoutError)
     └── TransferError
         ├── HTTPStatusError
@@ -126,6 +127,13 @@ class DestinationNotAllowed(BackgroundTransferError, PermissionError):
 
     code = "destination_not_allowed"
     status = 403
+
+
+class LaunchError(BackgroundTransferError):
+    """The launch cell cannot be registered or run."""
+
+    code = "launch_error"
+    status = 409
 
 
 class StillRunning(BackgroundTransferError, TimeoutError):

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct, field
 
 from jupyter_bgdl.errors import InvalidRequest
+from jupyter_bgdl.launches import LaunchView
 
 PROTOCOL = 1
 """Version of the wire. A kernel and a server understand each other if theirs are equal."""
@@ -333,6 +334,8 @@ class SessionView(Struct, frozen=True, kw_only=True):
     """Events that wait for a kernel (parked ones not counted)."""
     parked: int = 0
     """Events whose callback raised."""
+    launch: LaunchView | None = None
+    """Its launch cell; None: nothing is launched when nobody is there to hear its events."""
     created_at: float
 
 
@@ -386,6 +389,8 @@ class AttachRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     configuration: dict[str, Any] = {}
     """The fields of :class:`SessionOptions` that were passed explicitly."""
     take_over: bool = False
+    rehearses: bool = False
+    """A launch cell is being checked: the session and its owner stay as they are."""
 
 
 class OptionChange(Struct, frozen=True):
@@ -416,6 +421,9 @@ class DetachRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 class SubmitRequest(Struct, frozen=True, forbid_unknown_fields=True):
     tasks: Annotated[list[TaskSpec], Meta(min_length=1)]
+    find_only: bool = False
+    """The server runs a launch cell: a completed task that matches is found as it is, never
+    retried or fetched again, and one that is paused stays so."""
 
 
 class Match(StrEnum):

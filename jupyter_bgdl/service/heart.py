@@ -36,6 +36,7 @@ from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.acknowledgements import Acknowledgements
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.journal import Journal, event
+from jupyter_bgdl.service.launches import Launches
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import metrics_of
@@ -67,7 +68,8 @@ class Heart:
         self._settings = settings
         self._ledger = Ledger(state_dir, url)
         self._live: dict[int, Live] = {}
-        self._views = Views(self._ledger, self._live)
+        launching: set[int] = set()
+        self._views = Views(self._ledger, self._live, launching)
         self._journal = Journal(self._ledger, emit)
         self._log = SessionLog(self._ledger, settings.max_log_lines)
         self.sessions = Sessions(
@@ -92,6 +94,7 @@ class Heart:
         self._acknowledgements = Acknowledgements(
             self._ledger, self.sessions, self._journal, self._leftovers.release
         )
+        self.launches = Launches(self._ledger, self.sessions, self._log, launching)
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
         self._unavailable = "The transfer service has not started yet."
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -176,6 +179,7 @@ class Heart:
         await asyncio.to_thread(check_attach, identifier, request)
         with self._ledger.transaction():
             row, is_owner, created, changed = self.sessions.attach(user, identifier, request)
+            row = self.launches.attached(row, is_owner)
         active = self._ledger.all("active_page", session=row["id"], after=0, limit=MAX_ACTIVE)
         return AttachReply(
             session=self._views.session(row),
@@ -205,8 +209,10 @@ class Heart:
 
     # Tasks
 
-    async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
-        return await self._submitter.submit(user, identifier, specs)
+    async def submit(
+        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool
+    ) -> SubmitReply:
+        return await self._submitter.submit(user, identifier, specs, find_only)
 
     async def task_view(self, user: str, identifier: str, number: int) -> TaskView:
         return self._tasks.view(self._task(user, identifier, number))

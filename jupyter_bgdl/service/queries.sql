@@ -179,3 +179,16 @@ DELETE FROM session_log WHERE session = :session AND number <= :number;
 -- name: log_page
 SELECT number, time, source, text FROM session_log
 WHERE session = :session AND number > :after ORDER BY number LIMIT :limit;
+
+-- name: launch_candidates
+-- All is done, events wait, and nobody is there to hear them.
+SELECT * FROM sessions
+WHERE owner IS NULL AND launch IS NOT NULL AND launches = 1 AND undelivered > 0
+    AND suspended + waiting + running = 0
+ORDER BY id;
+
+-- name: oldest_undelivered
+SELECT min(sequence) AS sequence FROM events WHERE session = :session AND parked IS NULL;
+
+-- name: with_launch
+SELECT * FROM sessions WHERE launch IS NOT NULL;

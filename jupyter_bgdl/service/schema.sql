@@ -52,6 +52,17 @@ CREATE TABLE sessions (
     sizeless INTEGER NOT NULL DEFAULT 0 CHECK (sizeless >= 0),
     undelivered INTEGER NOT NULL DEFAULT 0 CHECK (undelivered >= 0),
     parked INTEGER NOT NULL DEFAULT 0 CHECK (parked >= 0),
+    -- JSON of the LaunchCell, which makes the session exist again in a fresh kernel; NULL: none.
+    launch BLOB,
+    -- 0: a person switched launching off.
+    launches INTEGER NOT NULL DEFAULT 1 CHECK (launches IN (0, 1)),
+    -- Launches in a row that delivered nothing, and when the next may be, on the ledger's clock.
+    fruitless INTEGER NOT NULL DEFAULT 0 CHECK (fruitless >= 0),
+    launch_due REAL NOT NULL DEFAULT 0,
+    -- Why a person is to run the launch cell; NULL: nobody need.
+    launch_notice TEXT,
+    -- 1: its owner is a kernel that the server started and that nobody has opened yet.
+    launched INTEGER NOT NULL DEFAULT 0 CHECK (launched IN (0, 1)),
     created_at REAL NOT NULL,
     UNIQUE (user, identifier)
 ) STRICT;

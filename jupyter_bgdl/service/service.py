@@ -32,6 +32,7 @@ from jupyter_bgdl.model import (
 )
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.heart import Heart
+from jupyter_bgdl.service.launch_calls import LaunchCalls
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.sessions import Alive
 
@@ -66,6 +67,7 @@ class Service:
         self._stop = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="bgdl-service", daemon=True)
         self._grace = 5.0
+        self.launches = LaunchCalls(self._hop, self._heart.launches)
 
     @property
     def moving(self) -> int:
@@ -129,10 +131,12 @@ class Service:
 
     # Tasks
 
-    async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
+    async def submit(
+        self, user: str, identifier: str, specs: list[TaskSpec], *, find_only: bool = False
+    ) -> SubmitReply:
         """All or none. Raises :class:`InvalidRequest`, :class:`DestinationExists` or
-        :class:`DestinationNotAllowed`."""
-        return await self._hop(self._heart.submit(user, identifier, specs))
+        :class:`DestinationNotAllowed`. ``find_only``: completed tasks are not opened again."""
+        return await self._hop(self._heart.submit(user, identifier, specs, find_only))
 
     async def tasks(
         self,

@@ -72,6 +72,16 @@ class Sessions:
             raise TaskNotFound(f"There is no session {identifier!r}.")
         return row
 
+    def get_or_add(self, user: str, identifier: str) -> Row:
+        """Inside a transaction."""
+        row = self._ledger.one("session", user=user, identifier=identifier)
+        if row is None:
+            row = self._ledger.one(
+                "add_session", user=user, identifier=identifier, options=b"{}", now=time.time()
+            )
+            assert row
+        return row
+
     def by_id(self, session: int) -> Row:
         row = self._ledger.one("session_by_id", id=session)
         assert row
@@ -88,13 +98,11 @@ class Sessions:
         self, user: str, identifier: str, request: AttachRequest
     ) -> tuple[Row, bool, bool, list[OptionChange]]:
         """Inside a transaction: ``(session, is owner, was created, changed options)``."""
-        row = self._ledger.one("session", user=user, identifier=identifier)
-        created = row is None
-        if row is None:
-            row = self._ledger.one(
-                "add_session", user=user, identifier=identifier, options=b"{}", now=time.time()
-            )
-            assert row
+        row = self.get_or_add(user, identifier)
+        if request.rehearses:
+            return row, False, False, []
+        # Its launch cell may have been registered before anybody attached.
+        created = row["epoch"] == 0
         is_owner = self._claim(row, request.kernel, request.take_over)
         changed: list[OptionChange] = []
         if is_owner:

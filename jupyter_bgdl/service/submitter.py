@@ -59,8 +59,12 @@ class Submitter:
         self._leftovers = leftovers
         self._one_at_a_time = asyncio.Lock()
 
-    async def submit(self, user: str, identifier: str, specs: list[TaskSpec]) -> SubmitReply:
-        """Raises the errors of :func:`checked`, and :class:`DestinationExists` or
+    async def submit(
+        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool = False
+    ) -> SubmitReply:
+        """``find_only``: what is completed stays so, whatever became of it.
+
+        Raises the errors of :func:`checked`, and :class:`DestinationExists` or
         :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
         async with self._one_at_a_time:
             session = self._sessions.get(user, identifier)
@@ -76,7 +80,10 @@ class Submitter:
                 session = self._sessions.get(user, identifier)
                 known = self._matches(session, found)
                 results = [
-                    self._settle(session, options, one, known, sizes, digests) for one in found
+                    self._found(known[one.wanted.match], one)
+                    if find_only and one.wanted.match in known
+                    else self._settle(session, options, one, known, sizes, digests)
+                    for one in found
                 ]
                 reply = SubmitReply(
                     [Submitted(match, self._tasks.view(row)) for match, row in results]
@@ -130,6 +137,12 @@ class Submitter:
             row = self._have(row, wanted)
         known[key] = row
         return match, row
+
+    def _found(self, row: Row, found: Found) -> tuple[Match, Row]:
+        """As it is; only the newer request counts, if there will be another attempt."""
+        if row["phase"] not in (Phase.COMPLETED, Phase.SUSPENDED):
+            row = self._renew(row, found.wanted)
+        return Match.FOUND, row
 
     def _is_there(self, row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:
         if wanted.source is not None:

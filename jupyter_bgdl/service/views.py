@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 import msgspec
 from msgspec import Struct
 
 from jupyter_bgdl.engine.protocol import Attempt
+from jupyter_bgdl.launches import LaunchCell, LaunchView
 from jupyter_bgdl.model import (
     Counts,
     ErrorView,
@@ -69,9 +71,12 @@ def owner_of(row: Row) -> KernelIdentity | None:
 class Views:
     """Each view that is made is newer than all before: the ledger has one thread."""
 
-    def __init__(self, ledger: Ledger, live: Mapping[int, Live]) -> None:
+    def __init__(
+        self, ledger: Ledger, live: Mapping[int, Live], launching: AbstractSet[int]
+    ) -> None:
         self._ledger = ledger
         self._live = live
+        self._launching = launching
 
     def task(self, row: Row, identifier: str) -> TaskView:
         spec, phase = spec_of(row), Phase(row["phase"])
@@ -142,8 +147,34 @@ class Views:
             rate=rate,
             undelivered=row["undelivered"],
             parked=row["parked"],
+            launch=launch_view(row, self._launching, self._ledger.clock(), time.time()),
             created_at=row["created_at"],
         )
+
+
+def cell_of(row: Row) -> LaunchCell | None:
+    """A session's launch cell."""
+    if row["launch"] is None:
+        return None
+    return msgspec.json.decode(row["launch"], type=LaunchCell)
+
+
+def launch_view(row: Row, running: AbstractSet[int], clock: float, now: float) -> LaunchView | None:
+    """Of a session that has a launch cell; ``clock`` and ``now`` are one moment."""
+    cell = cell_of(row)
+    if cell is None:
+        return None
+    is_running, left = row["id"] in running, row["launch_due"] - clock
+    waits = row["fruitless"] > 0 and left > 0 and not is_running
+    return LaunchView(
+        notebook=cell.notebook,
+        target=cell.target,
+        enabled=bool(row["launches"]),
+        running=is_running,
+        fruitless=0 if is_running else row["fruitless"],
+        until=now + left if waits else None,
+        notice=row["launch_notice"],
+    )
 
 
 def owner_view(kernel: KernelIdentity) -> OwnerView:
