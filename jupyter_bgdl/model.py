@@ -145,6 +145,10 @@ class SessionOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Absolute folder for downloads without a destination; None: hidden, beside the notebook."""
     proxy: str | None = None
     ca_bundle: str | None = None
+    discretionary: bool = False
+    """Its tasks run only under good conditions."""
+    sends_launch_events: bool = True
+    """Its launch cell is run in a fresh kernel when nobody is there to hear its events."""
 
 
 class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

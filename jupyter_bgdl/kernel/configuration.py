@@ -18,8 +18,10 @@ class SessionConfiguration:
 
     Attributes (see :class:`~jupyter_bgdl.model.SessionOptions` for units): ``timeout_for_request``,
     ``timeout_for_resource``, ``maximum_connections_per_host``, ``additional_headers``,
-    ``staging_directory``, ``proxy``, ``ca_bundle``. What is set wins over what the session had;
-    what is not set stays as it was. Copied when the session is made; later changes don't count.
+    ``staging_directory``, ``proxy``, ``ca_bundle``, ``discretionary`` (wait for good conditions),
+    ``sends_launch_events`` (run the launch cell when nobody hears the events). What is set wins
+    over what the session had; what is not set stays as it was. Copied when the session is made;
+    later changes don't count.
     """
 
     identifier: str
@@ -30,6 +32,8 @@ class SessionConfiguration:
     staging_directory: str | None
     proxy: str | None
     ca_bundle: str | None
+    discretionary: bool
+    sends_launch_events: bool
 
     def __init__(self, identifier: str, **options: Any) -> None:
         if not isinstance(identifier, str):
