@@ -17,16 +17,21 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from jupyter_bgdl.errors import ServerUnavailable
 from jupyter_bgdl.service import owner_file
+from jupyter_bgdl.service.drafts import Drafts, Row
 from jupyter_bgdl.service.queries import migrations, queries
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _REVISIONS = 32
 """Bits of a revision that are counted in memory; those above say how often the ledger was opened,
@@ -42,6 +47,8 @@ class Ledger:
         self.url = url
         self._db: sqlite3.Connection | None = None
         self._queries = queries()
+        self._drafts = Drafts(self._queries)
+        self._at_end: dict[Callable[[list[Any]], None], list[Any]] = {}
         self._committed: dict[object, Callable[[], None]] = {}
         self._revision = 0
         self._clock_base = 0.0
@@ -92,7 +99,6 @@ class Ledger:
         db = self._db = sqlite3.connect(
             self.path, timeout=0, isolation_level=None, check_same_thread=True
         )
-        db.row_factory = sqlite3.Row
         # EXCLUSIVE has to come before WAL: then no shared memory is needed (NFS homes work) and
         # the lock is kept until the connection is closed.
         db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -188,69 +194,123 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing. What was handed to :meth:`on_commit` runs after it, else is dropped."""
+        """All or nothing. What was handed to :meth:`at_end` runs as its last part, what was handed
+        to :meth:`on_commit` after it; both are dropped with it."""
         db = self._database()
-        self._committed = {}
+        self._at_end, self._committed = {}, {}
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._end()
             db.execute("COMMIT")
         except BaseException:
-            self._committed = {}
+            self._at_end, self._committed = {}, {}
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+        finally:
+            self._drafts.forget()
         committed, self._committed = self._committed, {}
         for action in committed.values():
             action()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Part of a transaction that can fail by itself."""
-        db, kept = self._database(), self._committed.copy()
+        """Part of a transaction that can fail by itself; it has an end of its own."""
+        db, kept, ends = self._database(), self._committed.copy(), self._at_end
+        self._drafts.write(db)
+        self._at_end = {}
         db.execute("SAVEPOINT one")
         try:
             yield
+            self._end()
         except BaseException:
             self._committed = kept
+            self._drafts.forget()
             if db.in_transaction:
                 db.execute("ROLLBACK TO one")
                 db.execute("RELEASE one")
             raise
+        finally:
+            self._at_end = ends
         db.execute("RELEASE one")
+
+    def _end(self) -> None:
+        while self._at_end:
+            work = next(iter(self._at_end))
+            work(self._at_end.pop(work))
+        self._drafts.write(self._database())
+
+    def at_end(self, work: Callable[[list[T]], None], item: T) -> None:
+        """Call ``work`` at the end of the transaction, with all that it was handed in there."""
+        self._at_end.setdefault(work, []).append(item)
+
+    def end_now(self, work: Callable[[list[T]], None]) -> None:
+        """Do not wait for the end of the transaction with it."""
+        if work in self._at_end:
+            work(self._at_end.pop(work))
 
     def on_commit(self, action: Callable[[], None], key: object = None) -> None:
         """Run ``action`` after the commit; of several with one ``key``, only the first."""
         self._committed.setdefault(object() if key is None else key, action)
 
     def run(self, query: str, **parameters: Any) -> sqlite3.Cursor:
-        return self._database().execute(self._queries[query], parameters)
+        db = self._database()
+        self._drafts.write(db)
+        self._drafts.outdate(query)
+        return db.execute(self._queries[query], parameters)
 
-    def one(self, query: str, **parameters: Any) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self.run(query, **parameters).fetchone()
-        return row
+    def many(self, query: str, parameters: Iterable[dict[str, Any]]) -> None:
+        """The same statement, which returns nothing, again and again."""
+        db = self._database()
+        self._drafts.write(db)
+        self._drafts.outdate(query)
+        db.executemany(self._queries[query], parameters)
 
-    def all(self, query: str, **parameters: Any) -> list[sqlite3.Row]:
-        return self.run(query, **parameters).fetchall()
+    def one(self, query: str, **parameters: Any) -> Row | None:
+        rows = self.all(query, **parameters)
+        return rows[0] if rows else None
 
-    def set(self, table: str, row: int, **columns: Any) -> sqlite3.Row:
+    def all(self, query: str, **parameters: Any) -> list[Row]:
+        return _rows(self.run(query, **parameters))
+
+    def set(self, table: str, row: int, **columns: Any) -> Row:
         """Change columns of one row by its id; the row as it is then."""
         assert table in ("tasks", "sessions")
+        if table == "tasks" and (draft := self._drafts.change(row, columns)) is not None:
+            return draft
         names = ", ".join(f"{name} = :{name}" for name in columns)
-        changed: sqlite3.Row = (
-            self._database()
-            .execute(
+        db = self._database()
+        self._drafts.write(db)
+        changed = _rows(
+            db.execute(
                 f"UPDATE {table} SET {names} WHERE id = :id RETURNING *",  # noqa: S608  # ours
                 {**columns, "id": row},
             )
-            .fetchone()
         )
-        return changed
+        return changed[0]
+
+    def task(self, task: int) -> Row | None:
+        return self._drafts.get(task) or self.one("task", id=task)
+
+    def draft(self, tasks: Iterable[int]) -> None:
+        """Work on these tasks' rows in memory, until the transaction ends or something else
+        writes to tasks."""
+        keys = msgspec.json.encode(list(tasks)).decode()
+        self._drafts.take(self.all("tasks_by_id", tasks=keys))
 
     def _database(self) -> sqlite3.Connection:
         if self._db is None:
             raise ServerUnavailable("The ledger is not open.")
         return self._db
+
+
+def _rows(cursor: sqlite3.Cursor) -> list[Row]:
+    found = cursor.fetchall()
+    if not found:
+        return []
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in found]
 
 
 def _private_folder(path: Path) -> None:

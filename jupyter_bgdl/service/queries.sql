@@ -32,6 +32,9 @@ UPDATE sessions SET last_task = last_task + 1 WHERE id = :session RETURNING last
 -- name: task
 SELECT * FROM tasks WHERE id = :id;
 
+-- name: tasks_by_id
+SELECT * FROM tasks WHERE id IN (SELECT value FROM json_each(:tasks));
+
 -- name: task_by_number
 SELECT * FROM tasks WHERE session = :session AND number = :number;
 

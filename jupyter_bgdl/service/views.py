@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -25,11 +24,12 @@ from jupyter_bgdl.model import (
     TaskView,
     WaitingFor,
 )
+from jupyter_bgdl.service import drafts
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.rates import Meter
 from jupyter_bgdl.service.redaction import redacted
 
-Row = sqlite3.Row
+Row = drafts.Row
 
 _WORDS = {
     Phase.SUSPENDED: "Paused",
@@ -107,7 +107,7 @@ class Views:
             phase=phase,
             waiting_for=waiting_for,
             until=until,
-            reason=_WORDS.get(phase, row["reason"]),
+            reason=_WORDS[phase] if phase in _WORDS else row["reason"],
             name=row["name"],
             host=row["host"],
             url=redacted(spec.request.url),
