@@ -19,6 +19,7 @@ from msgspec import Meta, Struct, field
 
 from jupyter_bgdl.errors import InvalidRequest
 from jupyter_bgdl.launches import LaunchView
+from jupyter_bgdl.properties import DEFAULT_PRIORITY, Bytes, Description, Priority
 
 PROTOCOL = 1
 """Version of the wire. A kernel and a server understand each other if theirs are equal."""
@@ -176,10 +177,13 @@ class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Follow a redirect from https to http."""
     verify: bool = True
     """Verify TLS certificates."""
-    description: Annotated[str, Meta(max_length=1024)] = ""
+    description: Description = ""
+    priority: Priority = DEFAULT_PRIORITY
     earliest_begin_date: float | None = None
     """Not before this moment of the wall clock, as ``URLSessionTask.earliestBeginDate``."""
-    count_of_bytes_client_expects_to_receive: Annotated[int, Meta(ge=0)] | None = None
+    count_of_bytes_client_expects_to_send: Bytes | None = None
+    """Upper bound, headers included; more is no error."""
+    count_of_bytes_client_expects_to_receive: Bytes | None = None
     """Upper bound, headers included, for which room on the disk is waited for; more is no error."""
     resume: bool = True
     """Start it; else it is born suspended."""
@@ -278,7 +282,12 @@ class TaskView(Struct, frozen=True, kw_only=True):
     host: str
     url: str
     """Original URL without userinfo, query values and fragment."""
+    method: str = "GET"
     description: str = ""
+    priority: float = DEFAULT_PRIORITY
+    earliest_begin_date: float | None = None
+    count_of_bytes_client_expects_to_send: int | None = None
+    count_of_bytes_client_expects_to_receive: int | None = None
     destination: str | None = None
     path: str | None = None
     """Where the published file is; None before."""

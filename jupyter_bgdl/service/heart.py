@@ -32,6 +32,7 @@ from jupyter_bgdl.model import (
     TaskSpec,
     TaskView,
 )
+from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.acknowledgements import Acknowledgements
 from jupyter_bgdl.service.changes import Change
@@ -101,7 +102,7 @@ class Heart:
 
     @property
     def moving(self) -> int:
-        return self._scheduler.moving
+        return self._scheduler.engagements.moving
 
     # Life
 
@@ -234,6 +235,13 @@ class Heart:
                 row = self._scheduler.cancel(row)
             else:
                 row = self._retry(row)
+        self._scheduler.pump()
+        return self._tasks.view(self._task(user, identifier, number))
+
+    async def change(self, user: str, identifier: str, number: int, change: TaskChange) -> TaskView:
+        row = self._task(user, identifier, number)
+        with self._ledger.transaction():
+            self._scheduler.change(row, change)
         self._scheduler.pump()
         return self._tasks.view(self._task(user, identifier, number))
 

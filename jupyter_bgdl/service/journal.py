@@ -24,6 +24,10 @@ MAX_TRACEBACK = 20_000
 """Characters kept of a parked event's traceback."""
 
 
+Told = tuple[EventKind, Row | None, bytes | None]
+"""An event to be: what it tells, of which task, and the JSON of its view."""
+
+
 class Journal:
     def __init__(self, ledger: Ledger, emit: Callable[[Change], None]) -> None:
         self._ledger = ledger
@@ -31,22 +35,31 @@ class Journal:
 
     def append(
         self, session: Row, kind: EventKind, task: Row | None = None, view: TaskView | None = None
-    ) -> int:
+    ) -> None:
         """Write an event; it can be handed out once the transaction is committed."""
-        given = self._ledger.one("next_sequence", session=session["id"])
+        body = None if view is None else msgspec.json.encode(view)
+        self.append_all(session["id"], session["user"], session["identifier"], [(kind, task, body)])
+
+    def append_all(self, session: int, user: str, identifier: str, told: list[Told]) -> None:
+        """Write events of one session, in this order."""
+        given = self._ledger.one("give_sequences", session=session, count=len(told))
         assert given
-        sequence: int = given["last_sequence"]
-        self._ledger.run(
+        first = given["last_sequence"] - len(told) + 1
+        self._ledger.many(
             "add_event",
-            session=session["id"],
-            sequence=sequence,
-            kind=kind,
-            task=task and task["id"],
-            generation=task and task["generation"],
-            body=view and msgspec.json.encode(view),
+            [
+                {
+                    "session": session,
+                    "sequence": sequence,
+                    "kind": kind,
+                    "task": task and task["id"],
+                    "generation": task and task["generation"],
+                    "body": body,
+                }
+                for sequence, (kind, task, body) in enumerate(told, first)
+            ],
         )
-        self._tell(session)
-        return sequence
+        self._tell(user, identifier)
 
     def retract_finish(self, session: int) -> None:
         """There is unfinished work again, and nobody was told yet that there was none."""
@@ -73,15 +86,15 @@ class Journal:
     def unpark(self, session: Row) -> None:
         """Parked events can be handed out again: their handler was registered anew."""
         if self._ledger.run("unpark", session=session["id"]).rowcount:
-            self._tell(session)
+            self._tell(session["user"], session["identifier"])
 
     def land(self, session: int) -> None:
         """Another owner: what was on its way to the old one is not any more."""
         self._ledger.run("land", session=session)
 
-    def _tell(self, session: Row) -> None:
-        change = EventsAdded(session["user"], session["identifier"])
-        self._ledger.on_commit(lambda: self._emit(change))
+    def _tell(self, user: str, identifier: str) -> None:
+        change = EventsAdded(user, identifier)
+        self._ledger.on_commit(lambda: self._emit(change), change)
 
 
 def event(row: Row, identifier: str) -> Event:

@@ -17,25 +17,17 @@ _transactions = msgspec.json.Decoder(list[TransactionMetrics])
 _encoder = msgspec.json.Encoder()
 
 
-def collect(ledger: Ledger, report: Metrics) -> None:
-    """Add an attempt's transactions to those of its task's generation, inside a transaction; those
-    of an older attempt are ignored.
+def collect(ledger: Ledger, row: Row, report: Metrics) -> None:
+    """Add an attempt's transactions to those of its task's generation, inside a transaction.
 
-    Nothing is told: whoever shows a task does not show these. One statement as a rule, since a
-    small file is to cost little.
+    Nothing is told: whoever shows a task does not show these.
     """
-    attempt = report.attempt
-    new = [
+    kept = [] if row["metrics"] is None else _transactions.decode(row["metrics"])
+    kept += [
         msgspec.structs.replace(transaction, url=redacted(transaction.url))
         for transaction in report.transactions
     ]
-    parameters = {"task": attempt.task, "number": attempt.number}
-    if ledger.run("first_metrics", metrics=_encoder.encode(new[-KEPT:]), **parameters).rowcount:
-        return
-    row = ledger.one("task", id=attempt.task)
-    if row is not None and row["attempt"] == attempt.number:
-        kept = _transactions.decode(row["metrics"]) + new
-        ledger.set("tasks", attempt.task, metrics=_encoder.encode(kept[-KEPT:]))
+    ledger.set("tasks", row["id"], metrics=_encoder.encode(kept[-KEPT:]))
 
 
 def metrics_of(row: Row) -> TaskMetrics:

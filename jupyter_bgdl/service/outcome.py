@@ -60,13 +60,10 @@ class Outcomes:
         self._leftovers = leftovers
 
     def take(self, report: Report) -> None:
-        if isinstance(report, Metrics):
-            collect(self._ledger, report)
-            return
         row = self._tasks.get(report.attempt.task)
         is_current = row is not None and row["attempt"] == report.attempt.number
         if isinstance(report, Ending):
-            self._scheduler.let_go(report.attempt)
+            self._scheduler.engagements.let_go(report.attempt, row)
         if row is None or not is_current:
             return  # Of an older attempt, or of a task that was removed.
         if isinstance(report, Ready | Failed):
@@ -87,6 +84,8 @@ class Outcomes:
                 self._scheduler.uploads.resumable(row, report)
             case Uploaded():
                 self._scheduler.uploads.uploaded(row, report)
+            case Metrics():
+                collect(self._ledger, row, report)
             case Failed():
                 self._failed(row, report)
             case Progress():
@@ -133,7 +132,7 @@ class Outcomes:
         else:
             self._tasks.update(row, claim=claim)
             return
-        self._scheduler.stop(row)
+        self._scheduler.engagements.stop(row)
         self._tasks.complete(
             row, code=DestinationExists.code, message=why, reason="file already exists"
         )
@@ -179,7 +178,7 @@ class Outcomes:
             ),
         )
         if phase == Phase.RUNNING:
-            self._scheduler.submit(self._scheduler.unit(row))
+            self._scheduler.engagements.publish(row)
 
     def _published(self, row: Row, report: Published) -> None:
         """D. A cancel that came too late for the file comes too late (fault E9)."""

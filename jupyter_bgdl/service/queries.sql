@@ -65,17 +65,18 @@ WHERE claim = :claim AND phase <> 'completed';
 
 -- name: add_task
 -- Born suspended, or straight into waiting for its turn.
-INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec, match,
-    host, name, folder, claim, created_at)
-VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec, :match,
-    :host, :name, :folder, :claim, :now)
+INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec,
+    priority, match, host, name, folder, claim, created_at)
+VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec,
+    :priority, :match, :host, :name, :folder, :claim, :now)
 RETURNING *;
 
 -- name: reopen
 -- Transition I: a completed task lives again as a new generation. What a failed one had fetched
 -- is kept; a finished or cancelled one starts from nothing.
 UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :waiting_for,
-    reason = :reason, deadline = :deadline, remaining = :remaining, spec = :spec, claim = :claim,
+    reason = :reason, deadline = :deadline, remaining = :remaining, spec = :spec,
+    priority = :priority, claim = :claim,
     folder = :folder, host = :host, name = :name, attempts = 0, tries = 0, status_tries = 0,
     name_tries = 0,
     refetched = 0, intent = NULL, path = NULL, size = NULL, keep = NULL, verified = 0,
@@ -85,9 +86,13 @@ UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :wai
 WHERE id = :id AND phase = 'completed'
 RETURNING *;
 
--- name: first_metrics
--- What the only attempt of most tasks took, if it is still the newest.
-UPDATE tasks SET metrics = :metrics WHERE id = :task AND attempt = :number AND metrics IS NULL;
+-- name: begin
+-- Transition B, or C for those whose bytes are all there; what is not ready is left out.
+UPDATE tasks SET phase = CASE WHEN intent IS NULL THEN 'running' ELSE 'finishing' END,
+    waiting_for = NULL, due = NULL, reason = '', attempt = attempt + 1,
+    attempts = attempts + (intent IS NULL)
+WHERE id IN (SELECT value FROM json_each(:tasks)) AND phase = 'waiting' AND waiting_for = 'turn'
+RETURNING *;
 
 -- name: drop_part
 -- From zero: what was fetched is not used any more.
@@ -113,7 +118,7 @@ DELETE FROM tasks WHERE id = :id;
 
 -- name: unfinished
 -- What a start has to take up again; few columns, since there may be 100,000.
-SELECT id, session, number, host, phase, waiting_for, due, deadline FROM tasks
+SELECT id, session, number, host, priority, phase, waiting_for, due, deadline FROM tasks
 WHERE phase NOT IN ('suspended', 'completed') ORDER BY session, number;
 
 -- name: recover_running
@@ -125,8 +130,9 @@ WHERE phase = 'running';
 INSERT INTO events (session, sequence, kind, task, generation, body)
 VALUES (:session, :sequence, :kind, :task, :generation, :body);
 
--- name: next_sequence
-UPDATE sessions SET last_sequence = last_sequence + 1 WHERE id = :session RETURNING last_sequence;
+-- name: give_sequences
+UPDATE sessions SET last_sequence = last_sequence + :count WHERE id = :session
+RETURNING last_sequence;
 
 -- name: retract_finish
 -- There is work again, and nobody was told that there was none.

@@ -14,31 +14,24 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
 
-from jupyter_bgdl.engine.protocol import (
-    Attempt,
-    Ending,
-    Engine,
-    Progress,
-    Report,
-    Unit,
-)
-from jupyter_bgdl.errors import Cancelled, TransferTimeout
-from jupyter_bgdl.model import Phase, WaitingFor
+import msgspec
+from msgspec import UNSET
+
+from jupyter_bgdl.engine.protocol import Ending, Engine, Progress, Report
+from jupyter_bgdl.errors import Cancelled, InvalidRequest, TransferTimeout
+from jupyter_bgdl.model import Phase, SessionOptions, WaitingFor
+from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service.alarms import Alarms, Rung
 from jupyter_bgdl.service.disk import DiskWatch
+from jupyter_bgdl.service.engagements import Engagements
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
-from jupyter_bgdl.service.pace import Pace
 from jupyter_bgdl.service.policy import Settings
-from jupyter_bgdl.service.rates import Meter
 from jupyter_bgdl.service.sessions import Sessions
-from jupyter_bgdl.service.tasks import TURN, Tasks
+from jupyter_bgdl.service.tasks import DATE, TURN, Tasks
 from jupyter_bgdl.service.turns import Turns
-from jupyter_bgdl.service.units import fetch_of, publish_of
 from jupyter_bgdl.service.uploads import Uploads
 from jupyter_bgdl.service.views import Live, Row, begins_at
 
@@ -63,30 +56,22 @@ class Scheduler:
     ) -> None:
         self._ledger = ledger
         self._engine = engine
+        self.engagements = Engagements(ledger, engine, tasks, live, self._free)
         self._sessions = sessions
         self._tasks = tasks
-        self._live = live
         self._settings = settings
         self._leftovers = leftovers
         self.uploads = Uploads(ledger, sessions, tasks, self)
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
-        self._pace = Pace()
         self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
         self._disk = DiskWatch(
             tasks.get, self._wake_all, leftovers.blocking, leftovers.soon, settings.disk_poll
         )
         self._inbox: list[Report] = []
-        self._in_hand: list[Unit] = []
-        """Committed, and to be submitted."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
-
-    @property
-    def moving(self) -> int:
-        """Thread-safe: the list is made in one step."""
-        return sum(live.fetching for live in list(self._live.values()))
 
     # Start and end
 
@@ -129,7 +114,7 @@ class Scheduler:
             self.queue(row)
 
     def queue(self, row: Row) -> None:
-        self._turns.add(row["session"], row["host"], row["number"], row["id"])
+        self._turns.add(row["session"], row["host"], row["priority"], row["number"], row["id"])
 
     def after(self, row: Row) -> None:
         """:meth:`watch`, once the transaction is committed."""
@@ -148,18 +133,16 @@ class Scheduler:
     def drain(self) -> None:
         with self._lock:
             reports, self._inbox = self._inbox, []
-        lasting = []
+        lasting: list[Report] = []
         for report in reports:
             if isinstance(report, Progress):
-                self._progress(report)
+                self.engagements.progress(report)
             else:
                 lasting.append(report)
         if not lasting:
             return
         try:
-            with self._ledger.transaction():
-                for report in lasting:
-                    self._guarded(report)
+            self._take(lasting)
         except sqlite3.Error:
             log.exception("The ledger takes nothing; %d reports wait.", len(lasting))
             with self._lock:
@@ -168,6 +151,22 @@ class Scheduler:
                 self._loop.call_later(_LEDGER_RETRY, self.drain)
             return
         self.pump()
+
+    def _take(self, reports: list[Report]) -> None:
+        """All at once; one by one if that goes wrong, to see whose trouble it is."""
+        tasks = {report.attempt.task for report in reports}
+        try:
+            with self._ledger.transaction():
+                self._ledger.draft(tasks)
+                for report in reports:
+                    self._outcomes.take(report)
+        except sqlite3.OperationalError:
+            raise
+        except Exception:
+            log.warning("%d reports are taken one by one.", len(reports), exc_info=True)
+            with self._ledger.transaction():
+                for report in reports:
+                    self._guarded(report)
 
     def _guarded(self, report: Report) -> None:
         """One task's trouble is not the others' (fault P13)."""
@@ -180,37 +179,19 @@ class Scheduler:
             log.exception("A report of task %d could not be handled.", report.attempt.task)
             row = self._tasks.get(report.attempt.task)
             if row and row["phase"] != Phase.COMPLETED:
-                self.stop(row)
+                self.engagements.stop(row)
                 self._tasks.complete(
                     row,
                     code="transfer_error",
                     reason="internal error",
                 )
             if isinstance(report, Ending):
-                self.let_go(report.attempt)
+                self.engagements.let_go(report.attempt, row)
 
-    def _progress(self, report: Progress) -> None:
-        live = self._live.get(report.attempt.task)
-        if live is None or live.attempt != report.attempt:
-            return
-        live.meter.add(report.received)
-        live.received = max(live.received, report.received)
-        self._tasks.moved(live.session, live.number)
-
-    def let_go(self, attempt: Attempt) -> None:
-        """The engine has ended this attempt; true once the transaction is committed."""
-
-        def forget() -> None:
-            live = self._live.get(attempt.task)
-            if live and live.attempt == attempt:
-                del self._live[attempt.task]
-                if live.fetching:
-                    self._pace.ended((live.session, live.host), time.monotonic())
-                row = self._tasks.get(attempt.task)
-                if row and row["phase"] == Phase.WAITING and row["due"] is None:
-                    self.watch(row)
-
-        self._ledger.on_commit(forget)
+    def _free(self, task: int) -> None:
+        row = self._tasks.get(task)
+        if row and _is_ready(row):
+            self.queue(row)
 
     # What the engine is told
 
@@ -219,12 +200,11 @@ class Scheduler:
         next by itself."""
         if self._is_closing or not self._ledger.is_open:
             return
-        if self._in_hand:
-            units, self._in_hand = self._in_hand, []
-            self._engine.submit(units)
+        self.engagements.hand_over()
         try:
             self._ring()
-            self._fill()
+            while self._fill():
+                pass
         except sqlite3.Error:
             log.exception("The ledger takes nothing; nothing new is started.")
             if self._loop:
@@ -233,100 +213,49 @@ class Scheduler:
         if self._loop:
             self._alarms.set(self._loop)
 
-    def _fill(self) -> None:
-        picked: list[tuple[int, str, int]] = []
-        active = Counter((live.session, live.host) for live in self._live.values() if live.fetching)
-        stock = self._pace.stock(time.monotonic())
+    def _fill(self) -> bool:
+        """B; straight on to C if the bytes are all there. True: there may be room for more."""
+        active = self.engagements.active()
+        stock = self.engagements.stock()
         most = self._settings.max_active_tasks + sum(stock.values())
         free = min(most - active.total(), self._engine.capacity())
-        limits: dict[int, int] = {}
+        options: dict[int, SessionOptions] = {}
 
         def limit(session: int, host: str) -> int:
-            if session not in limits:
-                options = self._sessions.options(self._sessions.by_id(session))
-                limits[session] = options.maximum_connections_per_host
-            return limits[session] + stock.get((session, host), 0)
+            if session not in options:
+                options[session] = self._sessions.options(self._sessions.by_id(session))
+            return options[session].maximum_connections_per_host + stock.get((session, host), 0)
 
-        taken: set[int] = set()
+        picked: dict[int, None] = {}
         while len(picked) < free and (choice := self._turns.take(active, limit)):
             session, host, task = choice
-            row = self._tasks.get(task)
-            if row is None or task in self._live or task in taken or not _is_ready(row):
-                continue
-            taken.add(task)
-            active[session, host] += 1
-            picked.append(choice)
+            if task not in picked and not self.engagements.has(task):
+                active[session, host] += 1
+                picked[task] = None
         if not picked:
-            return
+            return False
         try:
             with self._ledger.transaction():
-                units = [unit for _, _, task in picked for unit in self._begin(task)]
-                self._ledger.on_commit(lambda: self._engine.submit(units))
+                begun = self._tasks.begin(picked)
+                for row in begun:
+                    if row["phase"] == Phase.FINISHING:
+                        self.engagements.publish(row)
+                    else:
+                        self.engagements.transfer(row, options[row["session"]])
         except sqlite3.Error:
-            for _, _, task in picked:
-                row = self._tasks.get(task)
-                if row:
-                    self.queue(row)
+            for task in picked:
+                self._free(task)
             raise
-
-    def _begin(self, task: int) -> Iterator[Unit]:
-        """B; straight on to C if the bytes are all there."""
-        row = self._tasks.get(task)
-        assert row
-        publishes = row["intent"] is not None
-        row = self._tasks.update(
-            row,
-            phase=Phase.FINISHING if publishes else Phase.RUNNING,
-            waiting_for=None,
-            due=None,
-            reason="",
-            attempt=row["attempt"] + 1,
-            attempts=row["attempts"] + (not publishes),
-        )
-        yield self.unit(row)
-
-    def unit(self, row: Row) -> Unit:
-        """What the engine is to do for a task in phase running or finishing; it is *live* from
-        the commit on."""
-        attempt = Attempt(row["id"], row["attempt"])
-        publishes = row["phase"] == Phase.FINISHING
-        old = self._live.get(row["id"])
-        received = max(row["received"], old.received if old else 0)
-        live = Live(
-            attempt=attempt,
-            session=row["session"],
-            host=row["host"],
-            number=row["number"],
-            received=received,
-            meter=Meter(received),
-            fetching=not publishes,
-        )
-        self._ledger.on_commit(lambda: self._live.__setitem__(row["id"], live))
-        if publishes:
-            return publish_of(row, attempt)
-        if row["source"] is not None:
-            return self.uploads.unit(row)
-        session = self._sessions.by_id(row["session"])
-        return fetch_of(row, attempt, self._sessions.options(session))
-
-    def submit(self, unit: Unit) -> None:
-        """After the commit, with all others of the moment."""
-        self._ledger.on_commit(lambda: self._in_hand.append(unit))
-
-    def stop(self, row: Row) -> bool:
-        """After the commit, have the engine let go of it; False: the engine does not have it."""
-        live = self._live.get(row["id"])
-        if live is None:
-            return False
-        self._ledger.on_commit(lambda: self._engine.stop([live.attempt]))
-        return True
+        self.engagements.hand_over()
+        # Fewer: some entries were out of date.
+        return len(begun) < len(picked)
 
     # What a person, or the clock, wants. All inside a transaction.
 
     def cancel(self, row: Row) -> Row:
         if row["phase"] in (Phase.COMPLETED, Phase.CANCELING):
             return row
-        if self.stop(row):
+        if self.engagements.stop(row):
             return self._tasks.update(
                 row,
                 phase=Phase.CANCELING,
@@ -350,15 +279,38 @@ class Scheduler:
     def suspend(self, row: Row) -> Row:
         if row["phase"] not in (Phase.WAITING, Phase.RUNNING):
             return row  # What is being published cannot be held any more.
-        live = self._live.get(row["id"])
-        self.stop(row)
-        return self._tasks.suspend(row, live.received if live else 0)
+        self.engagements.stop(row)
+        return self._tasks.suspend(row, self.engagements.received(row))
 
     def resume(self, row: Row) -> Row:
         if row["phase"] != Phase.SUSPENDED:
             return row
         row = self._tasks.resume(row)
         self.after(row)
+        return row
+
+    def change(self, row: Row, change: TaskChange) -> Row:
+        """Raises :class:`InvalidRequest` for what comes too late to mean anything."""
+        dated = change.earliest_begin_date is not UNSET
+        if row["phase"] == Phase.COMPLETED:
+            described = msgspec.structs.replace(TaskChange(), description=change.description)
+            if change != described:
+                raise InvalidRequest("A completed task takes no other property than a description.")
+        elif dated and row["phase"] not in (Phase.SUSPENDED, Phase.WAITING):
+            raise InvalidRequest("The task runs: it is too late for an earliest_begin_date.")
+        before = row["priority"]
+        row = self._tasks.change(row, change)
+        if row["phase"] != Phase.WAITING:
+            return row
+        if row["priority"] != before:
+            self._ledger.on_commit(lambda: self._turns.move(row["id"], row["priority"]))
+        if dated and row["waiting_for"] == WaitingFor.EARLIEST_BEGIN_DATE:
+            self._begin_date(row)
+        elif dated and row["waiting_for"] == WaitingFor.TURN and begins_at(row) > time.time():
+            row = self._tasks.wait(row, WaitingFor.EARLIEST_BEGIN_DATE, DATE, None)
+            self.after(row)
+        else:
+            self.after(row)
         return row
 
     def wake(self, row: Row) -> Row:
@@ -437,7 +389,7 @@ class Scheduler:
             return  # All bytes are there, or nobody waits for them.
         if row["waiting_for"] == WaitingFor.EARLIEST_BEGIN_DATE:
             return  # Its time has not begun.
-        self.stop(row)
+        self.engagements.stop(row)
         self._tasks.complete(
             row,
             code=TransferTimeout.code,

@@ -96,6 +96,8 @@ CREATE TABLE tasks (
 
     -- JSON of the TaskSpec. Holds the secrets: headers, userinfo, signed queries.
     spec BLOB NOT NULL,
+    -- As in ``spec``; a start has to order the waiting tasks without reading that.
+    priority REAL NOT NULL CHECK (priority BETWEEN 0 AND 1),
     -- Finds the task when it is submitted again: digest of method, URL and destination, or of key.
     match TEXT NOT NULL,
     host TEXT NOT NULL,

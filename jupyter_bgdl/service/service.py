@@ -30,6 +30,7 @@ from jupyter_bgdl.model import (
     TaskSpec,
     TaskView,
 )
+from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.heart import Heart
 from jupyter_bgdl.service.launch_calls import LaunchCalls
@@ -173,6 +174,11 @@ class Service:
     async def retry(self, user: str, identifier: str, number: int) -> TaskView:
         """Opens a failed or cancelled task again; one that waits does so no longer."""
         return await self._hop(self._heart.act("retry", user, identifier, number))
+
+    async def change(self, user: str, identifier: str, number: int, change: TaskChange) -> TaskView:
+        """Raises :class:`InvalidRequest` for what comes too late: the date of a running task,
+        anything but the description of a completed one."""
+        return await self._hop(self._heart.change(user, identifier, number, change))
 
     async def remove(self, user: str, identifier: str, number: int) -> None:
         """Raises :class:`InvalidRequest` for a task that is not completed."""

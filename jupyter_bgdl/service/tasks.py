@@ -7,7 +7,7 @@ transaction; what has to happen outside the ledger is left to the callers, after
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -15,9 +15,10 @@ import msgspec
 from jupyter_bgdl.engine.protocol import Part
 from jupyter_bgdl.errors import TaskNotFound
 from jupyter_bgdl.model import EventKind, Phase, SessionOptions, TaskSpec, TaskView, WaitingFor
+from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
-from jupyter_bgdl.service.journal import Journal
+from jupyter_bgdl.service.journal import Journal, Told
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.sessions import Sessions
@@ -46,7 +47,7 @@ class Tasks:
         self._emit = emit
 
     def get(self, task: int) -> Row | None:
-        return self._ledger.one("task", id=task)
+        return self._ledger.task(task)
 
     def by_number(self, session: Row, number: int) -> Row:
         """Raises :class:`TaskNotFound`."""
@@ -84,6 +85,7 @@ class Tasks:
         held: bytes | None = None,
     ) -> Row:
         """I: a new generation of a completed task; ``held``: fetched only if it changed."""
+        self._ledger.end_now(self._tell)  # of the generation before
         born = self._born(session, wanted, options, row["number"], row["generation"] + 1)
         new = self._ledger.one("reopen", id=row["id"], held=held, **born)
         assert new
@@ -109,6 +111,7 @@ class Tasks:
             "deadline": self._ledger.clock() + timeout if spec.resume else None,
             "remaining": None if spec.resume else timeout,
             "spec": msgspec.json.encode(spec),
+            "priority": spec.priority,
             "host": wanted.host,
             "name": wanted.name,
             "folder": folder,
@@ -119,6 +122,25 @@ class Tasks:
         if session["undelivered"]:
             self._journal.retract_finish(session["id"])
         self.changed(row)
+
+    def change(self, row: Row, change: TaskChange) -> Row:
+        """Other properties; whether it waits for something else now is left to the caller."""
+        given = {
+            name: value
+            for name in change.__struct_fields__
+            if (value := getattr(change, name)) is not msgspec.UNSET
+        }
+        spec = msgspec.structs.replace(spec_of(row), **given)
+        return self.update(row, spec=msgspec.json.encode(spec), priority=spec.priority)
+
+    def begin(self, tasks: Iterable[int]) -> list[Row]:
+        """B or C, of those that are ready, in this order; the engine gets them after the commit."""
+        order = list(tasks)
+        rows = self._ledger.all("begin", tasks=msgspec.json.encode(order).decode())
+        for row in rows:
+            self.changed(row)
+        begun = {row["id"]: row for row in rows}
+        return [begun[task] for task in order if task in begun]
 
     def resume(self, row: Row) -> Row:
         """A: it waits for its date or its turn, its remaining time goes on."""
@@ -176,18 +198,26 @@ class Tasks:
             completed_at=time.time(),
             **more,
         )
-        view = self.view(row)
-        session = self._sessions.by_id(row["session"])
-        if code is None and row["source"] is None:
-            self._journal.append(session, EventKind.FINISHED_DOWNLOADING, row, view)
-        elif code not in (None, "cancelled"):
-            self._log.add(session["id"], f"{row['name']}: {message or reason}", "server")
-        self._journal.append(session, EventKind.COMPLETED, row, view)
-        session = self._sessions.by_id(row["session"])
-        if session["suspended"] + session["waiting"] + session["running"] == 0:
-            self._journal.retract_finish(session["id"])
-            self._journal.append(session, EventKind.SESSION_FINISHED)
+        if code not in (None, "cancelled"):
+            self.note(row, message or reason)
+        self._ledger.at_end(self._tell, row)
         return row
+
+    def _tell(self, completed: list[Row]) -> None:
+        """Their events, of each session together, and whether it has anything left to do."""
+        told: dict[int, list[Told]] = {}
+        for row in completed:
+            events = told.setdefault(row["session"], [])
+            body = msgspec.json.encode(self.view(row))
+            if row["error_code"] is None and row["source"] is None:
+                events.append((EventKind.FINISHED_DOWNLOADING, row, body))
+            events.append((EventKind.COMPLETED, row, body))
+        for key, events in told.items():
+            self._journal.append_all(key, *self._sessions.name(key), events)
+            session = self._sessions.by_id(key)
+            if session["suspended"] + session["waiting"] + session["running"] == 0:
+                self._journal.retract_finish(key)
+                self._journal.append(session, EventKind.SESSION_FINISHED)
 
     def note(self, row: Row, text: str) -> None:
         """Tell the session's log something about the task."""

@@ -14,17 +14,35 @@ Limit = Callable[[int, str], int]
 
 
 class Turns:
-    """Ready tasks by session and host, lowest number first."""
+    """Ready tasks by session and host, highest priority first, then lowest number."""
 
     def __init__(self) -> None:
-        self._ready: dict[int, dict[str, list[tuple[int, int]]]] = defaultdict(dict)
+        self._ready: dict[int, dict[str, list[tuple[float, int, int]]]] = defaultdict(dict)
+        self._moved: dict[int, float] = {}
+        """Priorities that were changed: entries of these tasks with another one don't count."""
 
-    def add(self, session: int, host: str, number: int, task: int) -> None:
-        heapq.heappush(self._ready[session].setdefault(host, []), (number, task))
+    def add(self, session: int, host: str, priority: float, number: int, task: int) -> None:
+        if task in self._moved:
+            self._moved[task] = priority
+        heapq.heappush(self._ready[session].setdefault(host, []), (-priority, number, task))
+
+    def move(self, task: int, priority: float) -> None:
+        """Its priority is another one: its entry is out of date, if it has one."""
+        self._moved[task] = priority
 
     def take(self, active: Counter[tuple[int, str]], limit: Limit) -> tuple[int, str, int] | None:
         """The next ``(session, host, task)``: of the session that has the fewest at work, its
-        lowest number whose host is not at its limit. None: nothing may go now."""
+        first one whose host is not at its limit. None: nothing may go now."""
+        while found := self._first(active, limit):
+            session, host, priority, task = found
+            if self._moved.get(task, priority) == priority:
+                self._moved.pop(task, None)
+                return session, host, task
+        return None
+
+    def _first(
+        self, active: Counter[tuple[int, str]], limit: Limit
+    ) -> tuple[int, str, float, int] | None:
         at_work: Counter[int] = Counter()
         for (session, _), count in active.items():
             at_work[session] += count
@@ -34,10 +52,10 @@ class Turns:
             if not free:
                 continue
             host = min(free, key=lambda host: hosts[host][0])
-            _, task = heapq.heappop(hosts[host])
+            rank, _, task = heapq.heappop(hosts[host])
             if not hosts[host]:
                 del hosts[host]
                 if not hosts:
                     del self._ready[session]
-            return session, host, task
+            return session, host, -rank, task
         return None

@@ -120,7 +120,7 @@ class Uploads:
         # A number that is past already: what is reported of it is of no account.
         unit = Withdraw(attempt=Attempt(row["id"], row["attempt"] + 1), upload=self.unit(row))
         row = self._tasks.update(row, attempt=row["attempt"] + 2, resumption=None)
-        self._scheduler.submit(unit)
+        self._scheduler.engagements.submit(unit)
         return row
 
     def unit(self, row: Row) -> Upload:
