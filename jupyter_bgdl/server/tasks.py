@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from jupyter_bgdl import errors, model
+from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.server.operations import (
     SESSION_ERRORS,
     Call,
@@ -29,11 +30,17 @@ async def tasks(call: Call) -> model.TaskPage:
 
 
 async def submit(call: Call) -> model.SubmitReply:
-    return await call.service().submit(call.user, call.path.identifier, call.body.tasks)
+    return await call.service().submit(
+        call.user, call.path.identifier, call.body.tasks, find_only=call.body.find_only
+    )
 
 
 async def task(call: Call) -> model.TaskView:
     return await call.service().task(call.user, call.path.identifier, call.path.number)
+
+
+async def change(call: Call) -> model.TaskView:
+    return await call.service().change(call.user, call.path.identifier, call.path.number, call.body)
 
 
 async def metrics(call: Call) -> model.TaskMetrics:
@@ -119,6 +126,18 @@ OPERATIONS = (
         action="read",
         run=task,
         path_type=TaskPath,
+        response=model.TaskView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="PATCH",
+        path=_TASK,
+        name="change",
+        summary="Change properties of a task",
+        action="write",
+        run=change,
+        path_type=TaskPath,
+        request=TaskChange,
         response=model.TaskView,
         errors=SESSION_ERRORS,
     ),

@@ -28,6 +28,7 @@ from jupyter_bgdl.model import (
     TaskSpec,
     WaitingFor,
 )
+from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import destinations, sources
 from jupyter_bgdl.service.destinations import Found
 from jupyter_bgdl.service.ledger import Ledger
@@ -182,6 +183,9 @@ class Submitter:
         if old.request != wanted.spec.request:
             new = msgspec.structs.replace(old, request=wanted.spec.request)
             row = self._tasks.update(row, spec=msgspec.json.encode(new), host=wanted.host)
+        change = _anew(wanted.spec, old)
+        if change != TaskChange():
+            row = self._scheduler.change(row, change)
         if wanted.source is not None:
             row = self._scheduler.uploads.renew(row, wanted)
         if row["waiting_for"] == WaitingFor.CREDENTIALS:
@@ -225,6 +229,19 @@ class Submitter:
             row = self._scheduler.uploads.reopened(row, wanted, before=before)
         self._scheduler.after(row)
         return row
+
+
+def _anew(spec: TaskSpec, old: TaskSpec) -> TaskChange:
+    """What a spec says anew of a task's properties. Not the date: a span of time is counted from
+    when its cell was run first."""
+    born = TaskSpec(request=spec.request)
+    given = {
+        name: getattr(spec, name)
+        for name in TaskChange.__struct_fields__
+        if name != "earliest_begin_date"
+        and getattr(spec, name) not in (getattr(born, name), getattr(old, name))
+    }
+    return TaskChange(**given)
 
 
 def _is_verified(known: Mapping[str, Row], wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:

@@ -117,6 +117,8 @@ def test_real_answers_are_as_it_says(
     assert call("GET", f"{task}/metrics")["attempts"] == 0
     assert call("GET", f"{task}/content")["error"]["code"] == "invalid_request"
     call("POST", f"{task}/suspend")
+    assert call("PATCH", task, {"priority": 0.9})["priority"] == 0.9
+    assert call("PATCH", task, {"priority": 9})["error"]["code"] == "invalid_request"
     call("POST", f"{task}/resume")
     call("POST", f"{task}/cancel")
     call("POST", f"{task}/retry")
