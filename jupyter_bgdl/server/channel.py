@@ -66,6 +66,7 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         self._greeted: Service | None = None
         self._jobs: set[asyncio.Task[None]] = set()
         self._acknowledging: set[asyncio.Task[None]] = set()
+        self._unwritten: list[Acknowledge] = []
         self._deliveries: dict[str, tuple[Deliveries, asyncio.Task[None]]] = {}
         self._watching = Watching(self._service, self._user, self._send)
         self._start(self._watching.run())
@@ -109,9 +110,11 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
             case Deliver():
                 await self._deliver(message)
             case Acknowledge():
-                job = self._start(self._acknowledge(message))
-                self._acknowledging.add(job)
-                job.add_done_callback(self._acknowledging.discard)
+                self._unwritten.append(message)
+                if not self._acknowledging:
+                    job = self._start(self._acknowledge())
+                    self._acknowledging.add(job)
+                    job.add_done_callback(self._acknowledging.discard)
 
     def _greet(self, incarnation: str | None) -> None:
         if self.incarnation is not None:
@@ -134,17 +137,23 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
         deliveries = Deliveries(self._service, self._user, session, message.epoch, self._send)
         self._deliveries[session] = (deliveries, self._start(deliveries.run()))
 
-    async def _acknowledge(self, message: Acknowledge) -> None:
-        try:
-            await self._service().acknowledge(
-                self._user, message.session, message.epoch, message.sequence, message.parked
-            )
-        except errors.BackgroundTransferError as error:
-            await self._refuse(error)
-            return
-        current = self._deliveries.get(message.session)
-        if current and current[0].epoch == message.epoch:
-            current[0].acknowledged(message.sequence)
+    async def _acknowledge(self) -> None:
+        """Those that come while others are committed are committed together after them."""
+        while self._unwritten:
+            unwritten, self._unwritten = self._unwritten, []
+            batches: dict[tuple[str, int], list[tuple[int, str | None]]] = {}
+            for message in unwritten:
+                batch = batches.setdefault((message.session, message.epoch), [])
+                batch.append((message.sequence, message.parked))
+            for (session, epoch), dealt in batches.items():
+                try:
+                    await self._service().acknowledge(self._user, session, epoch, dealt)
+                except errors.BackgroundTransferError as error:
+                    await self._refuse(error)
+                    continue
+                current = self._deliveries.get(session)
+                if current and current[0].epoch == epoch:
+                    current[0].acknowledged(sequence for sequence, _ in dealt)
 
     def changed(self, change: Change) -> None:
         """The service has something newer."""

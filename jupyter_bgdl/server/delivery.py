@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from jupyter_bgdl.messages import Delivery, ServerMessage
@@ -47,8 +47,8 @@ class Deliveries:
         self._rewound = True
         self._more.set()
 
-    def acknowledged(self, sequence: int) -> None:
-        self._in_flight.discard(sequence)
+    def acknowledged(self, sequences: Iterable[int]) -> None:
+        self._in_flight.difference_update(sequences)
         self._more.set()
 
     async def run(self) -> None:

@@ -34,11 +34,10 @@ from jupyter_bgdl.model import (
 )
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import destinations, staging
-from jupyter_bgdl.service.acknowledgements import Acknowledgements
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.launches import Launches
-from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import metrics_of
 from jupyter_bgdl.service.owner_file import BEAT
@@ -91,9 +90,6 @@ class Heart:
         )
         self._submitter = Submitter(
             self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers
-        )
-        self._acknowledgements = Acknowledgements(
-            self._ledger, self.sessions, self._journal, self._leftovers.release
         )
         self.launches = Launches(self._ledger, self.sessions, self._log, launching)
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
@@ -320,8 +316,12 @@ class Heart:
         return events
 
     async def acknowledge(
-        self, user: str, identifier: str, epoch: int, sequence: int, parked: str | None
+        self, user: str, identifier: str, epoch: int, dealt: list[tuple[int, str | None]]
     ) -> None:
         session = self.sessions.get(user, identifier)
         self.sessions.check_epoch(session, epoch)
-        await self._acknowledgements.add(session, sequence, parked)
+        with self._ledger.transaction():
+            tasks = self._journal.acknowledge(session["id"], dealt)
+            self.sessions.changed(session)
+        for row in self._ledger.all("all_dealt_with", tasks=as_json(tasks)):
+            self._leftovers.release(row)

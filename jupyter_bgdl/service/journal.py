@@ -17,7 +17,7 @@ import msgspec
 
 from jupyter_bgdl.model import Event, EventKind, TaskView
 from jupyter_bgdl.service.changes import Change, EventsAdded
-from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.views import Row
 
 MAX_TRACEBACK = 20_000
@@ -69,18 +69,23 @@ class Journal:
         """The next events that are neither acknowledged nor parked."""
         return self._ledger.all("deliverable", session=session, after=after, limit=limit)
 
-    def mark_sent(self, rows: list[Row]) -> None:
-        for row in rows:
-            self._ledger.run("mark_sent", session=row["session"], sequence=row["sequence"])
+    def mark_sent(self, page: list[Row]) -> None:
+        """A whole page of one session."""
+        first, last = page[0], page[-1]
+        self._ledger.run(
+            "mark_sent", session=first["session"], first=first["sequence"], last=last["sequence"]
+        )
 
-    def acknowledge(self, session: int, sequence: int, parked: str | None) -> set[int]:
-        """That event, if it is in flight, is dealt with; ``parked``: its callback raised. Returns
-        the tasks that have no event left because of it. Idempotent (fault E6)."""
-        if parked is not None:
-            self._ledger.run(
-                "park", session=session, sequence=sequence, text=parked[-MAX_TRACEBACK:]
-            )
-        rows = self._ledger.all("acknowledge", session=session, sequence=sequence)
+    def acknowledge(self, session: int, dealt: list[tuple[int, str | None]]) -> set[int]:
+        """These events, if they are in flight, are dealt with; a text: the callback raised.
+        Returns the tasks of those that are deleted. Idempotent (fault E6)."""
+        for sequence, parked in dealt:
+            if parked is not None:
+                self._ledger.run(
+                    "park", session=session, sequence=sequence, text=parked[-MAX_TRACEBACK:]
+                )
+        sequences = as_json(sequence for sequence, _ in dealt)
+        rows = self._ledger.all("acknowledge", session=session, sequences=sequences)
         return {row["task"] for row in rows if row["task"] is not None}
 
     def unpark(self, session: Row) -> None:

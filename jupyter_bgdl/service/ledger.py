@@ -296,13 +296,17 @@ class Ledger:
     def draft(self, tasks: Iterable[int]) -> None:
         """Work on these tasks' rows in memory, until the transaction ends or something else
         writes to tasks."""
-        keys = msgspec.json.encode(list(tasks)).decode()
-        self._drafts.take(self.all("tasks_by_id", tasks=keys))
+        self._drafts.take(self.all("tasks_by_id", tasks=as_json(tasks)))
 
     def _database(self) -> sqlite3.Connection:
         if self._db is None:
             raise ServerUnavailable("The ledger is not open.")
         return self._db
+
+
+def as_json(values: Iterable[object]) -> str:
+    """A list as a parameter, for ``json_each``."""
+    return msgspec.json.encode(list(values)).decode()
 
 
 def _rows(cursor: sqlite3.Cursor) -> list[Row]:

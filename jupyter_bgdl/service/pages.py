@@ -56,12 +56,15 @@ class Pages:
     async def views_of(
         self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
     ) -> tuple[list[SessionView], list[TaskView]]:
+        numbers: dict[str, list[int]] = {}
+        for identifier, number in tasks:
+            numbers.setdefault(identifier, []).append(number)
         seen, views = [], []
-        for identifier in sorted(sessions):
-            with suppress(TaskNotFound):
-                seen.append(self._views.session(self._sessions.get(user, identifier)))
-        for identifier, number in sorted(tasks):
+        for identifier in sorted(sessions | numbers.keys()):
             with suppress(TaskNotFound):
                 session = self._sessions.get(user, identifier)
-                views.append(self._tasks.view(self._tasks.by_number(session, number)))
+                if identifier in sessions:
+                    seen.append(self._views.session(session))
+                changed = self._tasks.by_numbers(session, numbers.get(identifier, []))
+                views += [self._tasks.view(row) for row in changed]
         return seen, views

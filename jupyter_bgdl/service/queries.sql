@@ -38,6 +38,10 @@ SELECT * FROM tasks WHERE id IN (SELECT value FROM json_each(:tasks));
 -- name: task_by_number
 SELECT * FROM tasks WHERE session = :session AND number = :number;
 
+-- name: tasks_by_number
+SELECT * FROM tasks
+WHERE session = :session AND number IN (SELECT value FROM json_each(:numbers)) ORDER BY number;
+
 -- name: tasks_page
 SELECT * FROM tasks WHERE session = :session AND number > :after ORDER BY number LIMIT :limit;
 
@@ -139,14 +143,15 @@ RETURNING last_sequence;
 DELETE FROM events WHERE session = :session AND kind = 'session_finished';
 
 -- name: deliverable
-SELECT events.*, tasks.spec, tasks.path AS task_path, tasks.keep
+SELECT events.*, tasks.keep
 FROM events LEFT JOIN tasks ON tasks.id = events.task
 WHERE events.session = :session AND sequence > :after AND parked IS NULL
 ORDER BY sequence LIMIT :limit;
 
 -- name: mark_sent
+-- A page of those that can be handed out.
 UPDATE events SET deliveries = deliveries + 1, in_flight = 1
-WHERE session = :session AND sequence = :sequence;
+WHERE session = :session AND sequence BETWEEN :first AND :last AND parked IS NULL;
 
 -- name: land
 -- A new owner: nothing is on its way any more.
@@ -161,7 +166,8 @@ UPDATE events SET parked = NULL WHERE session = :session AND parked IS NOT NULL;
 
 -- name: acknowledge
 DELETE FROM events
-WHERE session = :session AND sequence = :sequence AND in_flight = 1 AND parked IS NULL
+WHERE session = :session AND sequence IN (SELECT value FROM json_each(:sequences))
+    AND in_flight = 1 AND parked IS NULL
 RETURNING task;
 
 -- name: unclaimed_keeps
@@ -169,8 +175,10 @@ RETURNING task;
 SELECT * FROM tasks WHERE keep IS NOT NULL AND phase = 'completed'
     AND NOT EXISTS (SELECT 1 FROM events WHERE task = tasks.id);
 
--- name: has_events
-SELECT 1 FROM events WHERE task = :task LIMIT 1;
+-- name: all_dealt_with
+-- Of these tasks, the staged ones whose events were all dealt with.
+SELECT * FROM tasks WHERE id IN (SELECT value FROM json_each(:tasks)) AND keep IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM events WHERE task = tasks.id);
 
 -- name: forget_keep
 UPDATE tasks SET keep = NULL WHERE id = :id;

@@ -231,10 +231,11 @@ class Service:
         return await self._hop(self._heart.events(user, identifier, epoch, after, limit))
 
     async def acknowledge(
-        self, user: str, identifier: str, epoch: int, sequence: int, parked: str | None
+        self, user: str, identifier: str, epoch: int, dealt: list[tuple[int, str | None]]
     ) -> None:
-        """The event ``sequence`` is dealt with; ``parked``: its callback raised. Idempotent."""
-        await self._hop(self._heart.acknowledge(user, identifier, epoch, sequence, parked))
+        """These events are dealt with: sequence numbers, and the traceback of a callback that
+        raised (it is parked then). In one commit; idempotent."""
+        await self._hop(self._heart.acknowledge(user, identifier, epoch, dealt))
 
     # The thread
 

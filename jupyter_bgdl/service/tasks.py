@@ -19,7 +19,7 @@ from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
 from jupyter_bgdl.service.journal import Journal, Told
-from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.sessions import Sessions
 from jupyter_bgdl.service.submission import Wanted
@@ -55,6 +55,10 @@ class Tasks:
         if row is None:
             raise TaskNotFound(f"The session {session['identifier']!r} has no task {number}.")
         return row
+
+    def by_numbers(self, session: Row, numbers: Iterable[int]) -> list[Row]:
+        """Those that there are, in the order of their numbers."""
+        return self._ledger.all("tasks_by_number", session=session["id"], numbers=as_json(numbers))
 
     def view(self, row: Row) -> TaskView:
         return self._views.task(row, self._sessions.name(row["session"])[1])
@@ -136,7 +140,7 @@ class Tasks:
     def begin(self, tasks: Iterable[int]) -> list[Row]:
         """B or C, of those that are ready, in this order; the engine gets them after the commit."""
         order = list(tasks)
-        rows = self._ledger.all("begin", tasks=msgspec.json.encode(order).decode())
+        rows = self._ledger.all("begin", tasks=as_json(order))
         for row in rows:
             self.changed(row)
         begun = {row["id"]: row for row in rows}

@@ -268,8 +268,7 @@ class House:
         return [(one.match.value, one.task) for one in reply.tasks]
 
     async def acknowledge(self, epoch: int, *sequences: int) -> None:
-        for sequence in sequences:
-            await self.service.acknowledge(USER, S, epoch, sequence, None)
+        await self.service.acknowledge(USER, S, epoch, [(n, None) for n in sequences])
 
     async def kinds(self, epoch: int, after: int = 0) -> list[EventKind]:
         events = await self.service.events(USER, S, epoch, after=after, limit=1000)

@@ -40,7 +40,7 @@ async def test_E1_events_come_again_until_acknowledged(house: Any) -> None:
 
 async def test_E6_acknowledgements_are_idempotent_and_never_run_ahead(house: Any) -> None:
     epoch = await finish(house, "a")
-    await house.service.acknowledge(U, S, epoch, 1000, None)
+    await house.service.acknowledge(U, S, epoch, [(1000, None)])
     assert len(await house.kinds(epoch)) == 3, "what was not sent cannot be acknowledged"
     await house.acknowledge(epoch, 3, 3, 1, 77)
     assert await house.kinds(epoch) == [EventKind.COMPLETED], "2 was swallowed by a later one"
@@ -61,14 +61,14 @@ async def test_sequences_are_never_used_again(house: Any) -> None:
 async def test_E3_a_parked_event_waits_for_its_handler(house: Any) -> None:
     epoch = await finish(house, "a")
     await house.kinds(epoch)
-    await house.service.acknowledge(U, S, epoch, 1, "Traceback …")
+    await house.service.acknowledge(U, S, epoch, [(1, "Traceback …")])
     await house.acknowledge(epoch, 2, 3)
     session = await house.service.session(U, S)
     assert (session.undelivered, session.parked) == (0, 1)
     assert await house.kinds(epoch) == []
     await house.service.deliver(U, S, epoch, True)
     # An acknowledgement of something later does not swallow it before it was sent again.
-    await house.service.acknowledge(U, S, epoch, 3, None)
+    await house.service.acknowledge(U, S, epoch, [(3, None)])
     [event] = await house.service.events(U, S, epoch, after=0, limit=9)
     assert (event.sequence, event.redelivered) == (1, True)
 
@@ -96,7 +96,7 @@ async def test_a_parked_finish_keeps_the_staged_file(house: Any) -> None:
     await house.engine.bring()
     view = await house.until_phase(1, Phase.COMPLETED)
     await house.kinds(epoch)
-    await house.service.acknowledge(U, S, epoch, 1, "Traceback …")
+    await house.service.acknowledge(U, S, epoch, [(1, "Traceback …")])
     await house.acknowledge(epoch, 2, 3)
     house.reopen()
     assert Path(view.path).exists()
@@ -113,7 +113,7 @@ async def test_E4_one_owner_and_the_old_one_is_fenced(house: Any) -> None:
     assert OwnerChanged(U, S, epoch + 1, "other.ipynb") in house.changes
     for call in (
         house.service.events(U, S, epoch, after=0, limit=1),
-        house.service.acknowledge(U, S, epoch, 1, None),
+        house.service.acknowledge(U, S, epoch, [(1, None)]),
         house.service.deliver(U, S, epoch, False),
         house.service.detach(U, S, epoch),
     ):
