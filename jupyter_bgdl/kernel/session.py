@@ -5,29 +5,22 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_bgdl import errors
-from jupyter_bgdl.kernel import display, files
-from jupyter_bgdl.kernel.attachment import AnyTask, Attachment
+from jupyter_bgdl.kernel import display, launch_cells
+from jupyter_bgdl.kernel.attachment import AnyTask
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.delegate import SessionDelegate
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Handler
-from jupyter_bgdl.kernel.spec import Source, moment_of, spec_of, upload_spec_of
+from jupyter_bgdl.kernel.submitting import Submitting
 from jupyter_bgdl.kernel.summary import Summary
-from jupyter_bgdl.kernel.uploads import UploadTask
 from jupyter_bgdl.model import (
     LogLine,
     LogPage,
-    Request,
-    SubmitReply,
-    SubmitRequest,
     TaskPage,
-    TaskSpec,
     TaskView,
 )
 
@@ -43,6 +36,7 @@ def background_session(
     *,
     delegate: SessionDelegate | None = None,
     take_over: bool = False,
+    launch: str | None = None,
     server_url: str | None = None,
     token: str | None = None,
     **configuration: Any,
@@ -51,21 +45,26 @@ def background_session(
 
     ``identifier``: 1 to 255 printable characters without "/"; a fixed string, since it is what
     finds the session again from another kernel. ``take_over`` makes this kernel the owner even
-    if another one is. ``configuration``: attributes of :class:`SessionConfiguration`. In a plain
-    script, ``server_url`` and ``token`` say which Jupyter server to use.
+    if another one is. ``launch="module:function"`` names what the server calls in a fresh kernel
+    when events wait and nobody is there to hear them; it has to make this session and its
+    handlers. For a cell of a notebook use ``%%background_session``. ``configuration``: attributes
+    of :class:`SessionConfiguration`. In a plain script, ``server_url`` and ``token`` say which
+    Jupyter server to use.
 
-    Raises ServerNotFound, ExtensionMissing, IncompatibleServer, OtherFilesystem, InvalidRequest.
+    Raises ServerNotFound, ExtensionMissing, IncompatibleServer, OtherFilesystem, InvalidRequest,
+    and LaunchError for a ``launch`` that can't be imported.
     """
     return Session(
         SessionConfiguration(identifier, **configuration),
         delegate,
         take_over=take_over,
+        launch=launch,
         server_url=server_url,
         token=token,
     )
 
 
-class Session(Attachment):
+class Session(Submitting):
     """Creating it *is* attaching. The same identifier in one kernel gives the same object."""
 
     def __init__(
@@ -74,155 +73,19 @@ class Session(Attachment):
         delegate: SessionDelegate | None = None,
         *,
         take_over: bool = False,
+        launch: str | None = None,
         server_url: str | None = None,
         token: str | None = None,
     ) -> None:
+        if launch is not None:
+            launch_cells.check_target(launch)
         super().__init__(configuration, take_over=take_over, server_url=server_url, token=token)
+        if launch is not None:
+            launch_cells.register_target(self, launch)
         if delegate is not None:
             self._require_ownership()
             self.handlers.set_delegate(delegate)
             self.begin_delivery()
-
-    def download(
-        self,
-        source: Source,
-        to: str | os.PathLike[str] = ".",
-        *,
-        mirrors: Iterable[str] = (),
-        checksum: str | None = None,
-        size: int | None = None,
-        headers: dict[str, str] | None = None,
-        if_exists: str = "keep",
-        key: str | None = None,
-        accept_html: bool = False,
-        allow_downgrade: bool = False,
-        verify: bool = True,
-        task_description: str = "",
-        earliest_begin_date: datetime | timedelta | None = None,
-        count_of_bytes_client_expects_to_receive: int | None = None,
-    ) -> DownloadTask:
-        """Start a download, or find the one that this cell started before.
-
-        ``to`` is relative to the working folder; missing folders are made; a trailing slash or
-        an existing folder means *in there*, under the safe suggested name. ``checksum`` is
-        ``"sha256:<hex>"`` (or sha512, sha1, md5, blake2b), ``size`` the exact number of bytes.
-        ``if_exists``: ``"keep"`` (a file that this session put there and that is unchanged counts
-        as done, any other raises), ``"update"``, ``"replace"`` or ``"rename"``. ``key`` finds the
-        task again where the URL varies. ``accept_html``: a web page is what you want.
-        ``allow_downgrade``: follow a redirect from https to http. ``verify``: check TLS
-        certificates.
-
-        ``"update"``: the file is replaced if the source changed since, by its strong ETag or
-        Last-Modified (RFC 9110, 13.1.2 and 13.1.3), or if it has not the ``checksum``; without
-        any of these it is fetched again. A look that finds the source unchanged is a new
-        generation, which completes with the file that is there: ``on_finish`` is called. A file
-        that has the ``checksum`` is not even asked for.
-
-        ``earliest_begin_date``: not before this moment of the server's wall clock (an aware
-        datetime, or a timedelta from now), as ``URLSessionTask.earliestBeginDate``.
-        ``count_of_bytes_client_expects_to_receive``: an upper bound, for which room on the disk
-        is waited for; more is no error.
-
-        ``mirrors`` are other URLs of the same file: they are asked if the source fails, and beside
-        it where several connections are faster. One that turns out to have another file, by its
-        length or by a sample of its bytes, is dropped, and the session's log says so; only a
-        ``checksum`` proves the whole. Headers and a password are not sent to other origins.
-
-        A failed or cancelled task is retried, one whose file is gone is fetched again.
-        Raises InvalidRequest, DestinationExists, DestinationNotAllowed.
-        """
-        destination = files.resolve_destination(to)
-        spec = spec_of(
-            source,
-            headers,
-            mirrors=list(mirrors),
-            destination=destination,
-            checksum=checksum,
-            size=size,
-            if_exists=if_exists,
-            key=key,
-            accept_html=accept_html,
-            allow_downgrade=allow_downgrade,
-            verify=verify,
-            description=task_description,
-            earliest_begin_date=moment_of(earliest_begin_date),
-            count_of_bytes_client_expects_to_receive=count_of_bytes_client_expects_to_receive,
-        )
-        return self._downloads([spec])[0]
-
-    def download_all(
-        self,
-        sources: Iterable[Source],
-        to: str | os.PathLike[str] = ".",
-        *,
-        headers: dict[str, str] | None = None,
-        if_exists: str = "keep",
-        accept_html: bool = False,
-        allow_downgrade: bool = False,
-        verify: bool = True,
-        task_description: str = "",
-    ) -> list[DownloadTask]:
-        """As :meth:`download` for each source, all into the folder ``to``: all or none."""
-        if isinstance(sources, Source):
-            raise errors.InvalidRequest("download_all() takes several sources; see download().")
-        destination = files.resolve_destination(to, folder=True)
-        specs = [
-            spec_of(
-                source,
-                headers,
-                destination=destination,
-                if_exists=if_exists,
-                accept_html=accept_html,
-                allow_downgrade=allow_downgrade,
-                verify=verify,
-                description=task_description,
-            )
-            for source in sources
-        ]
-        return self._downloads(specs) if specs else []
-
-    def download_task(
-        self, url_or_request: Source, *, to: str | os.PathLike[str] | None = None
-    ) -> DownloadTask:
-        """A download that is born suspended: call its ``resume()``.
-
-        Without ``to`` the body is staged, whatever the status, and offered to the delegate or to
-        ``on_finish``, of which one is needed. Apple: ``downloadTask(with:)``.
-        """
-        destination = None if to is None else files.resolve_destination(to)
-        staging = None
-        if to is None:
-            chosen = self.options.get("staging_directory")
-            staging = str(Path(chosen).absolute()) if chosen else files.default_staging()
-        spec = spec_of(url_or_request, None, destination=destination, staging=staging, resume=False)
-        return self._downloads([spec])[0]
-
-    def upload_task(self, request: Request, *, from_file: str | os.PathLike[str]) -> UploadTask:
-        """An upload that is born suspended: call its ``resume()``.
-
-        ``request`` has the method: PUT, POST or PATCH. Its body is the file at ``from_file``
-        (relative to the working folder), which must not change until the task is completed: only
-        a file is still there when this kernel is gone. Where the server offers it (tus 1.0, or
-        the IETF's resumable uploads) an interrupted upload goes on; else a PUT begins again, and
-        a POST or PATCH whose answer was lost fails rather than be repeated.
-
-        ``await`` it, or ``result()``, for the response. An HTTP status is no error: look at
-        ``task.response.status_code``, and ``task.response.content``.
-
-        The same request and file find the same task; a failed one is retried, and one whose file
-        has changed since is sent again. Raises InvalidRequest for what can't be sent.
-        Apple: ``uploadTask(with:fromFile:)``.
-        """
-        task = self._submit([upload_spec_of(request, from_file)])[0]
-        assert isinstance(task, UploadTask)
-        return task
-
-    def _downloads(self, specs: list[TaskSpec]) -> list[DownloadTask]:
-        return [task for task in self._submit(specs) if isinstance(task, DownloadTask)]
-
-    def _submit(self, specs: list[TaskSpec]) -> list[AnyTask]:
-        reply = self._call("POST", "/tasks", SubmitRequest(specs), answer=SubmitReply)
-        return [self.task_from(submitted.task) for submitted in reply.tasks]
 
     def all_tasks(self, *, completed: bool = False) -> list[AnyTask]:
         """The tasks that are not done; with ``completed``, all. Apple: ``getAllTasks``."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from jupyter_bgdl import errors
 from jupyter_bgdl.kernel import display
 from jupyter_bgdl.kernel.output import Place
+from jupyter_bgdl.kernel.properties import Properties
 from jupyter_bgdl.model import (
-    Request,
     ResponseView,
     TaskMetrics,
     TaskState,
@@ -41,10 +41,11 @@ class Progress(NamedTuple):
     """Seconds that are left; None if nobody can know."""
 
 
-class Task(ABC, Generic[R]):
+class Task(Properties, ABC, Generic[R]):
     """Made by a session, never directly. What it shows is the newest that the server told."""
 
     def __init__(self, session: Session, view: TaskView) -> None:
+        super().__init__()
         self._session = session
         self._view = view
         self._lock = threading.Lock()
@@ -72,25 +73,9 @@ class Task(ABC, Generic[R]):
         return self._view.task_identifier
 
     @property
-    def task_description(self) -> str:
-        """Your own words, given when it was made."""
-        return self._view.description
-
-    @property
     def name(self) -> str:
         """The file's name, provisional until the server has answered."""
         return self._view.name
-
-    @property
-    def original_request(self) -> Request:
-        """What was asked for; its headers are write-only, its URL is shown without secrets."""
-        return Request(self._view.url)
-
-    @property
-    def current_request(self) -> Request:
-        """Differs from the original one after redirects."""
-        response = self._view.response
-        return Request(response.url) if response is not None else self.original_request
 
     @property
     def response(self) -> ResponseView | None:
@@ -130,7 +115,8 @@ class Task(ABC, Generic[R]):
         return metrics if metrics.transactions else None
 
     def resume(self) -> None:
-        """Start, or go on. Apple: ``resume()``."""
+        """Start, or go on; what was set meanwhile is sent first. Apple: ``resume()``."""
+        self.send_properties()
         self._act("resume")
         self._session.resumed(self)
 
