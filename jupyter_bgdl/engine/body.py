@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.carrier import carrier_for
 from jupyter_bgdl.engine.network import network_failure
 from jupyter_bgdl.engine.outcomes import Abort
@@ -34,7 +35,7 @@ class Control:
     """Asked while the throttle makes it wait."""
 
 
-def read_body(response: httpx.Response, segment: Segment, control: Control) -> None:
+def read_body(response: Answer, segment: Segment, control: Control) -> None:
     """Write the body to ``segment``: as much as it has left, or all if it has no end.
 
     Raises Abort.
@@ -73,7 +74,7 @@ def received(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise network_failure(error) from error
 
 
-def _plain_socket(response: httpx.Response) -> socket.socket | None:
+def _plain_socket(response: Answer) -> socket.socket | None:
     """The socket that carries the body byte by byte, or None if httpx has to unwrap it."""
     headers = response.headers
     if (

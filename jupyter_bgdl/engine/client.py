@@ -14,11 +14,13 @@ from typing import Any
 import httpx
 
 from jupyter_bgdl.engine import redirects
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.credentials import login_for
-from jupyter_bgdl.engine.lanes import Lanes, Origin
+from jupyter_bgdl.engine.lane import Origin
+from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.metrics import Collector, Transaction
-from jupyter_bgdl.engine.network import LIKE_ANY, Client, network_failure, proxy_name, take_location
+from jupyter_bgdl.engine.network import LIKE_ANY, Client, network_failure, proxy_name
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Fetch, Upload
 
@@ -67,7 +69,7 @@ class Asker:
         self._client: Client | None = None
 
     @contextmanager
-    def get(self, extra: dict[str, str]) -> Iterator[httpx.Response]:
+    def get(self, extra: dict[str, str]) -> Iterator[Answer]:
         """The response to a fetch's request with ``extra`` headers, redirects followed.
 
         An address that a redirect led to may have expired when a range of its file is asked for:
@@ -98,6 +100,7 @@ class Asker:
         read; it has to be before the context ends.
         """
         response = self._follow(method, redirects.split(address)[0], extra, body)
+        assert isinstance(response, httpx.Response)  # lanes are for GET alone
         try:
             yield response
         finally:
@@ -109,7 +112,7 @@ class Asker:
 
     def _follow(
         self, method: str, url: httpx.URL, extra: dict[str, str], body: Body | None
-    ) -> httpx.Response:
+    ) -> Answer:
         """The last response of the way; the caller closes it."""
         for _ in range(redirects.MAXIMUM_HOPS + 1):
             response = self._send(method, url, extra, None if body is None else body())
@@ -129,7 +132,7 @@ class Asker:
         url: httpx.URL,
         extra: dict[str, str],
         body: Iterable[bytes] | None = None,
-    ) -> httpx.Response:
+    ) -> Answer:
         """One request and its response; the caller closes it."""
         is_home = redirects.same_origin(url, self._home)
         ours = _OURS | {name.lower() for name in extra}
@@ -173,7 +176,7 @@ class Asker:
             )
         return self._client
 
-    def _learn(self, url: httpx.URL, response: httpx.Response, transaction: Transaction) -> None:
+    def _learn(self, url: httpx.URL, response: Answer, transaction: Transaction) -> None:
         address = transaction.remote_address
         if (
             self._lanes is not None
@@ -184,24 +187,27 @@ class Asker:
         ):
             self._lanes.learn(self._origin(url), address)
 
-    def _by_lane(self, url: httpx.URL, headers: dict[str, str]) -> httpx.Response | None:
+    def _by_lane(self, url: httpx.URL, headers: dict[str, str]) -> Answer | None:
         """The response to a plain request, if there is a lane to its origin."""
         if self._lanes is None or (self._client is not None and self._client.cookies):
             return None
         if self._proxy_name(url) is not None:
             return None
-        merged = httpx.Headers(LIKE_ANY)
-        merged.update(headers)
-        request = httpx.Request("GET", url, headers=merged)
+        given = {name.lower() for name in headers}
+        ours = {name: value for name, value in LIKE_ANY.items() if name.lower() not in given}
         transaction = Transaction(url, "GET")
-        response = self._lanes.request(
-            request, self._origin(url), self._unit.timeout, self._lifeline, transaction.trace
+        answer = self._lanes.get(
+            url,
+            ours | headers,
+            self._origin(url),
+            self._unit.timeout,
+            self._lifeline,
+            transaction.trace,
         )
-        if response is not None:
-            take_location(response)
+        if answer is not None:
             self._collector.add(transaction)
-            transaction.answered(response, is_redirect=redirects.leads_on(response))
-        return response
+            transaction.answered(answer, is_redirect=redirects.leads_on(answer))
+        return answer
 
     def _origin(self, url: httpx.URL) -> Origin:
         unit = self._unit
@@ -215,7 +221,7 @@ class Asker:
 
         return trace
 
-    def _has_expired(self, response: httpx.Response, extra: dict[str, str]) -> bool:
+    def _has_expired(self, response: Answer, extra: dict[str, str]) -> bool:
         return (
             self._may_resolve_again
             and response.status_code in _EXPIRED

@@ -12,8 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-import httpx
-
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.body import Control
 from jupyter_bgdl.engine.budget import Budget
 from jupyter_bgdl.engine.hand import Hand
@@ -45,7 +44,7 @@ _LARGE = 16 << 20
 """Bytes to come below which one connection is enough."""
 
 
-def is_worth_a_crew(unit: Fetch, plan: Plan, source: Source, response: httpx.Response) -> bool:
+def is_worth_a_crew(unit: Fetch, plan: Plan, source: Source, response: Answer) -> bool:
     """Whether more connections may fetch other ranges of what the response brings."""
     return (
         unit.method == "GET"

@@ -5,9 +5,8 @@ Nothing here reads a body. What a response's head says is read by ``response.py`
 
 from __future__ import annotations
 
-import httpx
-
 from jupyter_bgdl.engine import response as heads
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.outcomes import Abort, is_retryable
 from jupyter_bgdl.engine.protocol import Fetch
 from jupyter_bgdl.engine.response import ContentRange
@@ -29,14 +28,12 @@ def range_request(start: int, end: int | None, total: int | None, validator: str
     return {"Range": f"bytes={start}-{last}", "If-Range": validator}
 
 
-def is_file(response: httpx.Response) -> bool:
+def is_file(response: Answer) -> bool:
     """Whether the body is the resource, whole, and not that of an error."""
     return response.is_success and response.status_code not in _NO_FILE
 
 
-def continued(
-    response: httpx.Response, start: int, total: int | None, validator: str
-) -> ContentRange:
+def continued(response: Answer, start: int, total: int | None, validator: str) -> ContentRange:
     """The range that a 206 brings, if it is exactly what follows in the same version.
 
     It may be shorter or longer than asked for. Raises :class:`Unfit` (``source_changed``: it is
@@ -61,7 +58,7 @@ def continued(
     return found
 
 
-def is_complete(response: httpx.Response, length: int, total: int | None, validator: str) -> bool:
+def is_complete(response: Answer, length: int, total: int | None, validator: str) -> bool:
     """Whether a 416 says that nothing follows ``length``: only if size and version fit."""
     headers = response.headers
     return (
@@ -72,7 +69,7 @@ def is_complete(response: httpx.Response, length: int, total: int | None, valida
     )
 
 
-def is_odd_page(response: httpx.Response, unit: Fetch, name: str, *, resuming: bool) -> bool:
+def is_odd_page(response: Answer, unit: Fetch, name: str, *, resuming: bool) -> bool:
     """Whether it is a web page where a file was asked for, by all that can be told so far.
 
     Raises Abort ``unexpected_content`` if that is certain.
@@ -87,7 +84,7 @@ def is_odd_page(response: httpx.Response, unit: Fetch, name: str, *, resuming: b
     return True
 
 
-def check_size(response: httpx.Response, unit: Fetch) -> None:
+def check_size(response: Answer, unit: Fetch) -> None:
     """Raises Abort if the length that is offered is none that a file can have, or not the one
     that the person named."""
     length = heads.content_length(response.headers)
@@ -97,7 +94,7 @@ def check_size(response: httpx.Response, unit: Fetch) -> None:
         raise Abort("size_mismatch", f"{unit.size} bytes expected, {length} offered")
 
 
-def check_refusal(response: httpx.Response, unit: Fetch) -> None:
+def check_refusal(response: Answer, unit: Fetch) -> None:
     """Raises for a status that brings no file, unless its body is wanted."""
     status = response.status_code
     wanted = unit.error_bodies and (unit.last or not is_retryable(status))
@@ -105,7 +102,7 @@ def check_refusal(response: httpx.Response, unit: Fetch) -> None:
         raise refusal(response)
 
 
-def refusal(response: httpx.Response) -> Abort:
+def refusal(response: Answer) -> Abort:
     """A status that brings no file, as the failure that it is."""
     status = response.status_code
     if status == 407:

@@ -18,6 +18,7 @@ class Lifeline:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
+        self._lent: list[socket.socket] = []
         self._is_cut = False
 
     def hold(self, connection: socket.socket) -> None:
@@ -26,6 +27,18 @@ class Lifeline:
             self._sockets.append(socket.socket(fileno=os.dup(connection.fileno())))
             if self._is_cut:
                 self._shutdown()
+
+    def lend(self, plain: socket.socket) -> None:
+        """As :meth:`hold`, with a duplicate that stays the caller's."""
+        with self._lock:
+            self._lent.append(plain)
+            if self._is_cut:
+                self._shutdown()
+
+    def give_back(self, plain: socket.socket) -> None:
+        """It will not be cut off any more: somebody else may use the connection."""
+        with self._lock:
+            self._lent.remove(plain)
 
     def newest(self) -> socket.socket | None:
         """Another duplicate of the newest connection's socket, the caller's to close."""
@@ -45,7 +58,7 @@ class Lifeline:
             self._sockets.clear()
 
     def _shutdown(self) -> None:
-        for connection in self._sockets:
+        for connection in (*self._sockets, *self._lent):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError as error:

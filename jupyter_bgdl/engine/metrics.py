@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.network import Network
 from jupyter_bgdl.engine.response import content_range
 from jupyter_bgdl.model import TransactionMetrics
@@ -54,7 +55,7 @@ class Transaction:
         self._skew = time.time() - time.monotonic()
         self._moments = {"fetch_start": time.monotonic()}
         self._lookup: tuple[float, float] | None = None
-        self._response: httpx.Response | None = None
+        self._response: Answer | None = None
         self._remote: tuple[Any, ...] | None = None
         self._is_redirect = False
         self._sent = 0
@@ -73,7 +74,7 @@ class Transaction:
             yield chunk
             self._sent += len(chunk)
 
-    def answered(self, response: httpx.Response, *, is_redirect: bool) -> None:
+    def answered(self, response: Answer, *, is_redirect: bool) -> None:
         """The head of the response is there, and its connection still open."""
         self._response = response
         self._is_redirect = is_redirect

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 from jupyter_bgdl.engine import wire
 from jupyter_bgdl.engine.protocol import Attempt, Failed, Progress, Ready, Report
+
+_PACE = 0.01
+"""Seconds between two messages: what is reported meanwhile goes together. A report that comes
+alone goes at once."""
 
 
 class Outbox:
@@ -19,6 +24,7 @@ class Outbox:
         self._reports: list[Report] = []
         self._progress: dict[Attempt, Progress] = {}
         self._closing = False
+        self._sent = 0.0
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
 
@@ -45,6 +51,9 @@ class Outbox:
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_work)
+            time.sleep(max(0.0, self._sent + _PACE - time.monotonic()))
+            self._sent = time.monotonic()
+            with self._changed:
                 batch = [*self._reports, *self._progress.values()]
                 self._reports.clear()
                 self._progress.clear()

@@ -56,7 +56,7 @@ def disk_errors() -> Iterator[None]:
 class PartFile:
     """An open part. Several threads write, one syncs, any may read the counters."""
 
-    def __init__(self, fd: int, path: Path, extents: Extents) -> None:
+    def __init__(self, fd: int, path: str, extents: Extents) -> None:
         self.fd = fd
         self.path = path
         status = os.fstat(fd)
@@ -72,10 +72,14 @@ class PartFile:
     def create(cls, folder: str, attempt: Attempt) -> PartFile:
         """A new, empty part. Missing folders are made."""
         with disk_errors():
-            Path(folder).mkdir(parents=True, exist_ok=True)
             name = f".bgdl-{attempt.task}-{attempt.number}-{secrets.token_hex(4)}.part"
-            path = Path(folder) / name
-            fd = platform.open_nofollow(str(path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            path = os.path.join(folder, name)  # noqa: PTH118 - for each file
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+            try:
+                fd = platform.open_nofollow(path, flags)
+            except FileNotFoundError:
+                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                fd = platform.open_nofollow(path, flags)
         return cls(fd, path, [])
 
     @classmethod
@@ -92,13 +96,13 @@ class PartFile:
         status = os.fstat(fd)
         found = Part(part.path, status.st_dev, part.inode)
         if is_part(status, found) and status.st_size >= extents[-1][1]:
-            return cls(fd, Path(part.path), extents)
+            return cls(fd, part.path, extents)
         os.close(fd)
         return None
 
     @property
     def part(self) -> Part:
-        return Part(str(self.path), self.device, self.inode)
+        return Part(self.path, self.device, self.inode)
 
     @property
     def received(self) -> int:
@@ -176,7 +180,7 @@ class PartFile:
     def check(self) -> None:
         """Raises Abort ``part_lost`` if the path no longer names this file, whole."""
         try:
-            status = self.path.lstat()
+            status = os.lstat(self.path)
         except OSError as error:
             raise Abort("part_lost") from error
         with self._lock:

@@ -14,14 +14,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.part import disk_errors, is_part
-from jupyter_bgdl.engine.protocol import Publish, Published
+from jupyter_bgdl.engine.protocol import Failed, Publish, Published
 from jupyter_bgdl.model import IfExists
 
 _MOST_NAMES = 10_000
@@ -31,34 +31,75 @@ _CHUNK = 1 << 20
 """Bytes that are compared, or copied, at a time."""
 
 
-def publish(unit: Publish) -> Published:
-    """Do it, or find it done. Raises Abort."""
-    with disk_errors(), ExitStack() as stack:
-        target, part = Path(unit.target), Path(unit.part.path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target_dir = stack.enter_context(_folder(target.parent))
-        part_dir = target_dir
-        if part.parent != target.parent:
+class _Folders:
+    """Those that are open, each once."""
+
+    def __init__(self) -> None:
+        self._opened: dict[str, int] = {}
+
+    def open(self, path: str, *, make: bool = False) -> int:
+        """A descriptor that is open until :meth:`close`. Raises OSError."""
+        found = self._opened.get(path)
+        if found is None:
+            if make:
+                os.makedirs(path, exist_ok=True)  # noqa: PTH103
+            found = self._opened[path] = platform.open_folder(path)
+        return found
+
+    def sync(self) -> None:
+        for folder in self._opened.values():
+            platform.sync_folder(folder)
+
+    def close(self) -> None:
+        for folder in self._opened.values():
+            os.close(folder)
+
+
+def publish(units: Sequence[Publish]) -> list[Published | Failed]:
+    """Do it, or find it done, for each. Their folders are synced once for all."""
+    reports: list[Published | Failed] = []
+    with closing(_Folders()) as folders:
+        for unit in units:
             try:
-                part_dir = stack.enter_context(_folder(part.parent))
-            except FileNotFoundError as error:
-                raise Abort("part_lost") from error
-        name = _already(unit, target.name, target_dir)
-        if name is None:
-            _prepare(unit, part.name, part_dir)
-            try:
-                name = _give_name(unit, part.name, target.name, part_dir, target_dir)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                name = _publish_copy(unit, part.name, target.name, part_dir, target_dir)
-                return Published(unit.attempt, str(target.parent / name), copied=True)
-        else:
-            _remove_other_name(unit, part.name, part_dir)
-        platform.sync_folder(target_dir)
-        if part_dir != target_dir:
-            platform.sync_folder(part_dir)
-        return Published(unit.attempt, str(target.parent / name))
+                with disk_errors():
+                    reports.append(_publish(unit, folders))
+            except Abort as abort:
+                reports.append(_failed(unit, abort))
+        try:
+            with disk_errors():
+                folders.sync()
+        except Abort as abort:
+            return [_failed(unit, abort) for unit in units]
+    return reports
+
+
+def _failed(unit: Publish, abort: Abort) -> Failed:
+    return Failed(attempt=unit.attempt, code=abort.code, message=abort.message)
+
+
+def _publish(unit: Publish, folders: _Folders) -> Published:
+    """Give it its name; durable once the folders are synced. Raises Abort, OSError."""
+    folder, target = os.path.split(unit.target)
+    part_folder, part = os.path.split(unit.part.path)
+    target_dir = folders.open(folder, make=True)
+    try:
+        part_dir = folders.open(part_folder)
+    except FileNotFoundError as error:
+        raise Abort("part_lost") from error
+    name = _already(unit, target, target_dir)
+    copied = False
+    if name is None:
+        _prepare(unit, part, part_dir)
+        try:
+            name = _give_name(unit, part, target, part_dir, target_dir)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            name = _publish_copy(unit, part, target, part_dir, target_dir)
+            copied = True
+    else:
+        _remove_other_name(unit, part, part_dir)
+    return Published(unit.attempt, os.path.join(folder, name), copied=copied)  # noqa: PTH118
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import httpx
 
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.outcomes import Abort
 
 MAXIMUM_HOPS = 20
@@ -14,7 +15,7 @@ MAXIMUM_HOPS = 20
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def leads_on(response: httpx.Response) -> bool:
+def leads_on(response: Answer) -> bool:
     """Whether it names another address to ask."""
     return response.status_code in _REDIRECTS and "location" in response.extensions
 
@@ -29,7 +30,7 @@ def method_after(status: int, method: str) -> str:
     return method
 
 
-def target(url: httpx.URL, response: httpx.Response, allow_downgrade: bool) -> httpx.URL:
+def target(url: httpx.URL, response: Answer, allow_downgrade: bool) -> httpx.URL:
     """The next address, without userinfo and fragment. Raises Abort for one that is refused."""
     try:
         found = url.join(response.extensions["location"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from pathlib import Path
 
 _BLOCK = 512
 """Bytes of what ``st_blocks`` counts, whatever the file system's own blocks are."""
@@ -17,11 +16,8 @@ def is_short(folder: str, size: int | None, part: str | None = None) -> bool:
     only a disk with nothing left is short. So is one without inodes for a part that has yet to
     be made. A quota does not show here.
     """
-    place = Path(folder)
-    while not place.exists() and place != place.parent:
-        place = place.parent
     try:
-        room = os.statvfs(place)
+        room = _room_in(folder)
     except OSError:
         return False  # Whoever writes there finds out what is wrong with it.
     held = None
@@ -32,3 +28,15 @@ def is_short(folder: str, size: int | None, part: str | None = None) -> bool:
         return True
     needed = 1 if size is None else size - (held or 0)
     return room.f_bavail * room.f_frsize < needed
+
+
+def _room_in(folder: str) -> os.statvfs_result:
+    """Of the disk on which the folder is, or will be. Raises OSError."""
+    while True:
+        try:
+            return os.statvfs(folder)
+        except FileNotFoundError:
+            above = os.path.dirname(folder)  # noqa: PTH120 - for each file
+            if above == folder:
+                raise
+            folder = above

@@ -10,6 +10,7 @@ import httpx
 from msgspec.structs import replace
 
 from jupyter_bgdl.engine import response as heads
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.body import received
 from jupyter_bgdl.engine.budget import host_of
 from jupyter_bgdl.engine.judgement import refusal
@@ -83,7 +84,7 @@ class Source:
         url = httpx.URL(self.unit.url)
         return f"{url.host}{url.path}"
 
-    def judge(self, response: httpx.Response, sample: Sample, total: int) -> None:
+    def judge(self, response: Answer, sample: Sample, total: int) -> None:
         """Pin the validator, if the response to a request for the sample proves that this is the
         same file. Raises Abort with the reason why not."""
         headers = response.headers

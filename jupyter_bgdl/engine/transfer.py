@@ -16,10 +16,9 @@ import math
 import time
 from collections.abc import Callable
 
-import httpx
-
 from jupyter_bgdl.engine import judgement
 from jupyter_bgdl.engine import response as heads
+from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.body import Control, read_body
 from jupyter_bgdl.engine.budget import Budget
 from jupyter_bgdl.engine.crew import Crew, is_worth_a_crew
@@ -38,6 +37,9 @@ from jupyter_bgdl.engine.store import Store
 from jupyter_bgdl.engine.throttle import Throttle
 
 _log = logging.getLogger(__name__)
+
+_QUICK = 1 << 20
+"""Bytes that are on the disk before another transfer could take the connection over."""
 
 _FRESH_STARTS = 3
 """How often one attempt starts from zero before it gives up."""
@@ -127,7 +129,8 @@ class Transfer:
                     return Unchanged(self.unit.attempt)
             self.on_network = False
             if not self._sources.are_mixed:
-                self.left_network()
+                if self.received > _QUICK:
+                    self.left_network()
                 return self._verified()
             try:
                 return self._verified()
@@ -142,7 +145,7 @@ class Transfer:
         """Raises Abort ``disk_space`` before bytes are fetched for which there is no room; of a
         size that nobody knows, what was expected counts."""
         unit, part = self.unit, self._store.part
-        path = str(part.path) if part is not None else None
+        path = part.path if part is not None else None
         known = size if size is not None else unit.size if unit.size is not None else unit.expected
         if known is not None and is_short(unit.folder, known, path):
             raise Abort("disk_space", f"{known} bytes are needed", needed=size)
@@ -235,9 +238,7 @@ class Transfer:
         assert part is not None
         return (part.frontier, None) if self._total is None else part.holes(self._total)[0]
 
-    def _accept(
-        self, response: httpx.Response, hand: Hand, conditions: dict[str, str]
-    ) -> Segment | None:
+    def _accept(self, response: Answer, hand: Hand, conditions: dict[str, str]) -> Segment | None:
         """Judge the head. Returns where the body goes; None if it is of no use."""
         if "Range" in conditions and response.status_code in (206, 416):
             return self._continue(response, hand)
@@ -247,7 +248,7 @@ class Transfer:
                 return None
         return self._begin(response, hand, resuming="Range" in conditions)
 
-    def _continue(self, response: httpx.Response, hand: Hand) -> Segment | None:
+    def _continue(self, response: Answer, hand: Hand) -> Segment | None:
         """Take a 206, if it is exactly what follows in the version that the part holds."""
         validator = hand.source.validator
         assert validator is not None
@@ -260,7 +261,7 @@ class Transfer:
         self._store.believe(told_digest(response.status_code, response.headers))
         return self._set_to_work(response, hand, start, found.end)
 
-    def _begin(self, response: httpx.Response, hand: Hand, *, resuming: bool) -> Segment:
+    def _begin(self, response: Answer, hand: Hand, *, resuming: bool) -> Segment:
         """Take a whole body into a new part."""
         unit, headers = self.unit, response.headers
         is_file = judgement.is_file(response)
@@ -295,9 +296,7 @@ class Transfer:
         self._sources.forget()
         self._total = None
 
-    def _set_to_work(
-        self, response: httpx.Response, hand: Hand, start: int, reach: int | None
-    ) -> Segment:
+    def _set_to_work(self, response: Answer, hand: Hand, start: int, reach: int | None) -> Segment:
         self.may_write = True
         self._check()
         part = self._store.part

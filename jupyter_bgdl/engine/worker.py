@@ -11,6 +11,7 @@ other end is gone, or on SIGTERM, it checkpoints what runs and exits.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import signal
@@ -18,17 +19,20 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
 from jupyter_bgdl.engine import platform, wire
 from jupyter_bgdl.engine.budget import Budget, host_of
 from jupyter_bgdl.engine.lanes import Lanes
-from jupyter_bgdl.engine.line import Line
+from jupyter_bgdl.engine.line import SOON, Line, Place
 from jupyter_bgdl.engine.outbox import Outbox
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import (
     Attempt,
     Failed,
+    Fetch,
     Limits,
     Progress,
     Publish,
@@ -40,7 +44,7 @@ from jupyter_bgdl.engine.protocol import (
     Uploaded,
     Withdraw,
 )
-from jupyter_bgdl.engine.publish import publish
+from jupyter_bgdl.engine.publisher import Publisher
 from jupyter_bgdl.engine.throttle import TICK, Throttle
 from jupyter_bgdl.engine.transfer import Transfer
 from jupyter_bgdl.engine.upload import UploadTransfer, withdraw
@@ -58,6 +62,9 @@ _PATIENCE = 1.0
 """Seconds after which an ended attempt that only tries to connect is given up. Resolving a name
 can't be interrupted; it will not write, so its thread may end when it likes."""
 
+_THREADS = 1024
+"""More than ever have something to do at once: they are made as they are needed."""
+
 _EXIT = 4.0
 """Seconds that everything gets to checkpoint when the worker ends."""
 
@@ -65,10 +72,10 @@ _EXIT = 4.0
 class Job:
     """A fetch or an upload, and what watches over it."""
 
-    def __init__(self, transfer: Transfer | UploadTransfer) -> None:
+    def __init__(self, transfer: Transfer | UploadTransfer, place: Place) -> None:
         self.transfer = transfer
-        self.place = (transfer.unit.group, host_of(transfer.unit.url))
-        self.has_connection = False
+        self.place = place
+        self.has_connection = True
         self.watch = StallWatch(transfer.unit.timeout, time.monotonic())
         self.reported = 0
         self.ended: tuple[float, str] | None = None
@@ -87,15 +94,18 @@ class Worker:
         self._connection = connection
         self._outbox = Outbox(connection)
         self._lock = threading.Lock()
+        self._waiting: dict[Attempt, tuple[Fetch | Upload, Place]] = {}
         self._jobs: dict[Attempt, Job] = {}
         self._publishing = 0
         self._idle = threading.Condition(self._lock)
         self._over = threading.Event()
+        self._threads = ThreadPoolExecutor(_THREADS)
+        self._publisher = Publisher(self._threads, self._published)
         self._throttle = Throttle()
         self._lanes = Lanes()
         limits = Limits()
         self._budget = Budget(limits.connections_per_host)
-        self._line: Line[Job] = Line(self._budget, limits.transfers)
+        self._line: Line[Attempt] = Line(self._budget, limits.transfers)
 
     def run(self) -> None:
         """Serve until the other end is gone or asks to close; then checkpoint everything."""
@@ -125,41 +135,62 @@ class Worker:
         if isinstance(unit, Publish | Withdraw):
             with self._lock:
                 self._publishing += 1
-            threading.Thread(target=self._publish, args=(unit,), daemon=True).start()
+            if isinstance(unit, Publish):
+                self._publisher.put(unit)
+            else:
+                self._threads.submit(self._withdraw, unit)
             return
-        transfer: Transfer | UploadTransfer
-        if isinstance(unit, Upload):
-            transfer = UploadTransfer(unit, self._outbox.put, self._throttle)
-        else:
-            transfer = Transfer(unit, self._outbox.put, self._throttle, self._lanes, self._budget)
-        job = Job(transfer)
         with self._lock:
-            if unit.attempt in self._jobs:
-                return
-            self._jobs[unit.attempt] = job
-        self._line.join(job, job.place, unit.connections)
+            if unit.attempt not in self._waiting and unit.attempt not in self._jobs:
+                place = (unit.group, host_of(unit.url))
+                self._waiting[unit.attempt] = (unit, place)
+                self._line.join(unit.attempt, place, unit.connections)
 
     def _admit(self) -> None:
         """Let those move whose turn it is."""
-        for job in self._line.admit():
-            job.has_connection = True
-            job.watch.restart(time.monotonic(), job.transfer.received)
-            threading.Thread(target=self._move, args=(job,), daemon=True).start()
+        for job in self._admitted():
+            self._threads.submit(self._move, job)
 
-    def _move(self, job: Job) -> None:
-        if isinstance(job.transfer, Transfer):
-            job.transfer.left_network = lambda: self._give_connection(job)
-        report = job.transfer.run()
-        self._give_connection(job)
-        self._end(job, report)
+    def _admitted(self) -> list[Job]:
+        with self._lock:
+            attempts = self._line.admit()
+            for attempt in attempts:
+                unit, place = self._waiting.pop(attempt)
+                self._jobs[attempt] = Job(self._transfer(unit), place)
+            return [self._jobs[attempt] for attempt in attempts]
 
-    def _give_connection(self, job: Job) -> None:
+    def _transfer(self, unit: Fetch | Upload) -> Transfer | UploadTransfer:
+        put = self._outbox.put
+        if isinstance(unit, Upload):
+            return UploadTransfer(unit, put, self._throttle)
+        return Transfer(unit, put, self._throttle, self._lanes, self._budget)
+
+    def _move(self, first: Job) -> None:
+        """Run it, and then those whose turn comes by that: one thread for many small files."""
+        following = [first]
+        while following:
+            job, *others = following
+            for other in others:
+                self._threads.submit(self._move, other)
+            if isinstance(job.transfer, Transfer):
+                job.transfer.left_network = functools.partial(self._pass_connection_on, job)
+            report = job.transfer.run()
+            had_connection = self._give_connection(job)
+            self._end(job, report)
+            following = self._admitted() if had_connection else []
+
+    def _pass_connection_on(self, job: Job) -> None:
         """The next one has it, while this one still syncs and verifies."""
+        if self._give_connection(job):
+            self._admit()
+
+    def _give_connection(self, job: Job) -> bool:
+        """It uses none any more; whether it had one until now."""
         with self._lock:
             had, job.has_connection = job.has_connection, False
         if had:
-            self._line.done(job, job.place)
-            self._admit()
+            self._line.done(job.transfer.unit.attempt, job.place)
+        return had
 
     def _end(self, job: Job, report: Ready | Unchanged | Uploaded | Failed) -> None:
         """Report a transfer's end, unless it was given up before."""
@@ -171,42 +202,47 @@ class Worker:
             self._outbox.put(report)
             self._idle.notify_all()
 
-    def _publish(self, unit: Publish | Withdraw) -> None:
-        report: Published | Failed
+    def _withdraw(self, unit: Withdraw) -> None:
         try:
-            report = publish(unit) if isinstance(unit, Publish) else withdraw(unit)
+            report = withdraw(unit)
         except Abort as abort:
             report = Failed(attempt=unit.attempt, code=abort.code, message=abort.message)
         except Exception:  # noqa: BLE001 - the others must not notice (logged)
-            _log.exception("publishing met an error that nobody foresaw")
+            _log.exception("withdrawing met an error that nobody foresaw")
             report = Failed(attempt=unit.attempt, code="internal")
+        self._published([report])
+
+    def _published(self, reports: Sequence[Published | Failed]) -> None:
         with self._lock:
-            self._publishing -= 1
-            self._outbox.put(report)
+            self._publishing -= len(reports)
+            for report in reports:
+                self._outbox.put(report)
             self._idle.notify_all()
 
     def _stop(self, attempt: Attempt) -> None:
         """End a fetch. Publishing is short and not interrupted."""
         with self._lock:
             job = self._jobs.get(attempt)
+            waiting = self._waiting.pop(attempt, None)
+            if waiting is not None:
+                self._line.leave(attempt, waiting[1])
+                self._outbox.put(Failed(attempt=attempt, code="stopped"))
+                self._idle.notify_all()
         if job is not None:
-            self._halt(job)
-
-    def _halt(self, job: Job) -> None:
-        if self._line.leave(job, job.place):
-            self._end(job, Failed(attempt=job.transfer.unit.attempt, code="stopped"))
-        else:
             job.end("stopped")
 
     def _pulse(self) -> None:
-        while not self._over.wait(_PULSE):
+        looked = time.monotonic()
+        while not self._over.wait(SOON if self._line.is_holding else _PULSE):
+            self._admit()  # Others may wait for their server now, or a segment have stood back.
+            if time.monotonic() - looked < _PULSE:
+                continue
+            looked = time.monotonic()
             with self._lock:
                 jobs = list(self._jobs.values())
             for job in jobs:
                 self._look_at(job)
-            self._admit()  # A segment may have stood back.
             self._lanes.sweep()
-            self._admit()
 
     def _look_at(self, job: Job) -> None:
         now, transfer = time.monotonic(), job.transfer
@@ -220,14 +256,14 @@ class Worker:
             elif job.has_connection and transfer.on_network and job.watch.stalled(now, received):
                 job.end("stalled")
         elif now - job.ended[0] > _PATIENCE and not transfer.may_write:
-            self._give_connection(job)
+            self._pass_connection_on(job)
             self._end(job, Failed(attempt=transfer.unit.attempt, code=job.ended[1]))
 
     def _finish(self) -> None:
         with self._lock:
-            jobs = list(self._jobs.values())
-        for job in jobs:
-            self._halt(job)
+            attempts = [*self._waiting, *self._jobs]
+        for attempt in attempts:
+            self._stop(attempt)
         with self._lock:
             self._idle.wait_for(lambda: not self._jobs and not self._publishing, _EXIT)
         self._over.set()

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -39,7 +40,7 @@ def carry(carrier: Carrier, part: PartFile) -> bytes:
             at += count
         sender.join()
     carrier.close()
-    return part.path.read_bytes()
+    return Path(part.path).read_bytes()
 
 
 def test_through_memory(part):
@@ -73,4 +74,4 @@ def test_no_byte_reaches_the_part_before_it_is_emptied(part):
         carrier = Pipe()
         assert carrier.fill(ours, 100) == 10
         carrier.close()
-    assert part.path.stat().st_size == 0
+    assert Path(part.path).stat().st_size == 0

@@ -343,7 +343,7 @@ def test_D5_short_writes_are_completed(tmp_path, monkeypatch, body):
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:100_000], at))
     part.write(memoryview(body), 0)
     part.write(b"end", len(body))
-    assert part.path.read_bytes() == body + b"end"
+    assert Path(part.path).read_bytes() == body + b"end"
     part.close()
 
 
