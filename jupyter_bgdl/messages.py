@@ -65,7 +65,8 @@ class State(Struct, frozen=True, tag_field="type", tag="state"):
 
 class Removed(Struct, frozen=True, tag_field="type", tag="removed"):
     session: str
-    task_identifier: int
+    task_identifier: int | None
+    """None: the session itself is gone, with all that was in it."""
 
 
 class Delivery(Struct, frozen=True, tag_field="type", tag="event"):

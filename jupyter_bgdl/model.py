@@ -361,6 +361,8 @@ class EventKind(StrEnum):
     """Last event of a generation; ``task.error`` says how it went."""
     SESSION_FINISHED = "session_finished"
     """All tasks are done and all their events were delivered."""
+    SESSION_INVALID = "session_invalid"
+    """The session was invalidated: its last event; its name is free when it was acknowledged."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -371,7 +373,7 @@ class Event(Struct, frozen=True, kw_only=True):
     """Unique and increasing in its session."""
     kind: EventKind
     task: TaskView | None = None
-    """The task as it was when the event was written; None for SESSION_FINISHED."""
+    """The task as it was when the event was written; None for those of the session."""
     redelivered: bool = False
     """It was sent before, to a kernel that did not acknowledge it."""
 
@@ -430,6 +432,12 @@ class AttachReply(Struct, frozen=True, kw_only=True):
 
 class DetachRequest(Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
+
+
+class InvalidateRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    epoch: int
+    cancel: bool = False
+    """Cancel the tasks that are not done, rather than let them finish."""
 
 
 class SubmitRequest(Struct, frozen=True, forbid_unknown_fields=True):

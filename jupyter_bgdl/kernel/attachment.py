@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from jupyter_bgdl import errors
+from jupyter_bgdl.kernel import launching
 from jupyter_bgdl.kernel.channel import Channel
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.connection import Connection
@@ -22,6 +24,7 @@ from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import get_pump
 from jupyter_bgdl.kernel.task import Task
 from jupyter_bgdl.kernel.uploads import UploadTask
+from jupyter_bgdl.launches import LaunchCheck, LaunchRequest
 from jupyter_bgdl.messages import ClientMessage
 from jupyter_bgdl.model import (
     PROTOCOL,
@@ -42,6 +45,28 @@ AnyTask = DownloadTask | UploadTask
 
 _attached: dict[tuple[str | None, str], Attachment] = {}
 """The session objects of this process, by server and identifier."""
+_ending: dict[tuple[str | None, str], threading.Event] = {}
+"""Sessions that became invalid: set when the server has forgotten them, so their name is free."""
+_FREE = 10.0
+"""Seconds to wait for that; after a lost connection nobody may say so."""
+
+
+def attached(identifier: str) -> Attachment | None:
+    """The session of that name in this kernel, under the server that started the kernel."""
+    return _attached.get((None, identifier))
+
+
+def register_launch(
+    identifier: str, request: LaunchRequest, *, checks: bool = False
+) -> LaunchCheck | None:
+    """Set the launch cell of a session that need not be attached, or only check it. Raises what
+    the server says."""
+    connection, _ = _link(None, None)
+    path = f"bgdl/sessions/{quote(identifier, safe='')}/launch"
+    if checks:
+        return connection.call("POST", path + "/check", request, answer=LaunchCheck)
+    connection.call("POST", path, request)
+    return None
 
 
 @cache
@@ -69,6 +94,10 @@ class Attachment:
         token: str | None,
     ) -> None:
         if not hasattr(self, "identifier"):
+            if ending := _ending.get((server_url, configuration.identifier)):
+                ending.wait(_FREE)
+            self.is_invalid = False
+            """Whether its end was told; nothing can be done with it any more."""
             self._connection, self._channel = _link(server_url, token)
             self._key = (server_url, configuration.identifier)
             self.identifier = configuration.identifier
@@ -90,7 +119,11 @@ class Attachment:
             if explicit.get(name):
                 explicit[name] = str(Path(explicit[name]).expanduser().absolute())
         request = AttachRequest(
-            protocol=PROTOCOL, kernel=identity(), configuration=explicit, take_over=take_over
+            protocol=PROTOCOL,
+            kernel=identity(),
+            configuration=explicit,
+            take_over=take_over,
+            rehearses=launching.is_rehearsing(),
         )
         reply = self._call("POST", "/attach", request, answer=AttachReply)
         self._view: SessionView = reply.session
@@ -126,7 +159,7 @@ class Attachment:
     @property
     def is_owner(self) -> bool:
         """Whether this kernel hears the session's events. Others may submit and look."""
-        return self._delivery is not None
+        return self._delivery is not None and not self.is_invalid
 
     @property
     def configuration(self) -> SessionConfiguration:
@@ -143,6 +176,32 @@ class Attachment:
         else:
             self._leave()
 
+    def became_invalid(self) -> None:
+        """Its last event was dealt with. It goes on to listen until the server has forgotten it,
+        since the acknowledgement may be lost with the connection."""
+        _ending[self._key] = threading.Event()
+        self.is_invalid = True
+        if _attached.get(self._key) is self:
+            del _attached[self._key]
+        self.look_again()
+
+    def session_removed(self) -> None:
+        """In the background thread: the server has forgotten it."""
+        self._channel.remove(self.identifier)
+        if self._delivery is not None:
+            self._delivery.end()
+            self._delivery = None
+        if ending := _ending.pop(self._key, None):
+            ending.set()
+
+    def require_validity(self) -> None:
+        """Raises SessionInvalidated, which says what to do."""
+        if self.is_invalid:
+            raise errors.SessionInvalidated(
+                f"Session {self.identifier!r} was invalidated: this object is of no more use. Its "
+                f"name is free: background_session({self.identifier!r}) makes it anew."
+            )
+
     def _leave(self) -> None:
         if self._delivery is not None:
             self._delivery.end()
@@ -152,17 +211,32 @@ class Attachment:
             self._channel.remove(self.identifier)
 
     def _require_ownership(self) -> None:
+        self.require_validity()
         if _attached.get(self._key) is not self:
             raise errors.SessionInvalidated(
                 f"This object of session {self.identifier!r} hears nothing any more: it was "
                 "detached, or another kernel took the session over. Make it again."
             )
-        if self._delivery is None:
+        if self._delivery is None and not launching.is_rehearsing():
             owner = self._view.owner
             raise errors.SessionOwnedElsewhere(
                 f"Session {self.identifier!r} belongs to {owner.name if owner else 'nobody'}, so "
                 "its events go there. Pass take_over=True to take it."
             )
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether events come here, and somebody is there for them."""
+        return self._delivery is not None and self._delivery.begun
+
+    def tell_launch_completed(self) -> None:
+        """The completion handler was called. Returns at once."""
+        path = f"{self._path}/launch/completed"
+        self._connection.spawn(self._connection.fetch("POST", path))
+
+    def register_launch(self, request: LaunchRequest) -> None:
+        """Raises what the server says."""
+        self._call("POST", "/launch", request)
 
     def begin_delivery(self) -> None:
         """Somebody is there who takes events, or was registered again."""
@@ -173,7 +247,15 @@ class Attachment:
 
     async def attach_again(self) -> None:
         """The connection was lost: the server may have another opinion now."""
-        request = AttachRequest(protocol=PROTOCOL, kernel=identity())
+        if self.is_invalid:
+            try:
+                await self._connection.fetch("GET", self._path, answer=SessionView)
+            except errors.TaskNotFound:
+                self.session_removed()
+                return
+        request = AttachRequest(
+            protocol=PROTOCOL, kernel=identity(), rehearses=launching.is_rehearsing()
+        )
         path = f"{self._path}/attach"
         reply = await self._connection.fetch("POST", path, request, answer=AttachReply)
         self._view = reply.session
@@ -222,15 +304,15 @@ class Attachment:
         """Another kernel took the session over."""
         self._leave()
         if call := self.handlers.invalid_call():
-            self.pump.post(partial(self._protect, *call))
+            self.pump.post(partial(self.protect, *call))
         self.note(f"{owner} took the session over.\n")
         self.look_again()
 
     def _tell_progress(self, task: AnyTask) -> Awaitable[None] | None:
         call = self.handlers.progress_call(task)
-        return self._protect(*call) if call is not None else None
+        return self.protect(*call) if call is not None else None
 
-    def _protect(self, place: Place, call: Call) -> Awaitable[None] | None:
+    def protect(self, place: Place, call: Call) -> Awaitable[None] | None:
         """Run what no event stands behind: what it raises is shown and logged."""
         try:
             rest = place.run(call, self.note)
@@ -268,7 +350,7 @@ class Attachment:
     def has_heard(self, view: TaskView) -> bool:
         """Whether the terminal event of that completed task was handled, or never comes here."""
         delivery = self._delivery
-        if delivery is None or not delivery.begun:
+        if delivery is None or not delivery.begun or self.is_invalid:
             return True
         if delivery.has_completed(view.task_identifier, view.generation):
             return True
@@ -276,6 +358,8 @@ class Attachment:
 
     def is_settled(self) -> bool:
         """Whether nothing runs or waits and, where this kernel hears events, all were handled."""
+        if self.is_invalid:
+            return True
         counts = self._view.counts
         if counts.running or counts.waiting:
             return False
@@ -286,10 +370,13 @@ class Attachment:
 
     def before_waiting(self) -> None:
         """What is known may be older than what was just submitted."""
-        self._take(self._call("GET", "", answer=SessionView))
+        if not self.is_invalid:
+            self._take(self._call("GET", "", answer=SessionView))
 
     async def before_waiting_async(self) -> None:
         """As :meth:`before_waiting`."""
+        if self.is_invalid:
+            return
         future = self._connection.spawn(
             self._connection.fetch("GET", self._path, answer=SessionView)
         )
@@ -323,11 +410,13 @@ class Attachment:
 
     def call_task(self, method: str, number: int, action: str, body: Any = None) -> TaskView:
         """One REST call on a task."""
+        self.require_validity()
         path = f"{self._path}/tasks/{number}{action}"
         return self._connection.call(method, path, body, answer=TaskView)
 
     def content_of(self, number: int) -> bytes:
         """What the server answered to an upload. Raises what a REST call may raise."""
+        self.require_validity()
         return self._connection.download(f"{self._path}/tasks/{number}/content")
 
     def metrics_of(self, number: int) -> TaskMetrics:
@@ -336,6 +425,7 @@ class Attachment:
         return metrics
 
     def _call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
+        self.require_validity()
         return self._connection.call(method, self._path + path, body, answer=answer)
 
     def _take(self, view: SessionView) -> None:

@@ -65,6 +65,9 @@ class Listener(Protocol):
 
     def task_removed(self, number: int) -> None: ...
 
+    def session_removed(self) -> None:
+        """The server has forgotten it."""
+
     def fenced(self, owner: str) -> None: ...
 
 
@@ -200,7 +203,10 @@ class Channel:
                     listener.event_came(event)
             case Removed(session=session, task_identifier=number):
                 if listener := self._listeners.get(session):
-                    listener.task_removed(number)
+                    if number is None:
+                        listener.session_removed()
+                    else:
+                        listener.task_removed(number)
             case Fenced(session=session, owner=owner):
                 if listener := self._listeners.get(session):
                     listener.fenced(owner)

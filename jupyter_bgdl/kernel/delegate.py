@@ -37,7 +37,9 @@ class SessionDelegate:
         """
 
     def session_did_become_invalid(self, session: Session) -> None:
-        """Another kernel took the session over; this object hears nothing any more.
+        """The last event: all others were delivered after ``finish_tasks_and_invalidate()`` or
+        ``invalidate_and_cancel()``, or another kernel took the session over. This object is of no
+        more use; if it was invalidated, its name is free when this method has returned.
 
         Apple: ``urlSession(_:didBecomeInvalidWithError:)``.
         """

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from jupyter_bgdl.kernel import launching
 from jupyter_bgdl.kernel.handlers import Call
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import Job
@@ -124,6 +125,7 @@ class Delivery:
             if self._over or not self._queue:
                 return None
             event = heapq.heappop(self._queue)[1]
+        launching.announce(self._session.identifier)
         task = self._session.task_of(event)
         calls = self._session.handlers.calls(event, task)
         if task is not None:
@@ -169,6 +171,8 @@ class Delivery:
                 self._completed.add((event.task.task_identifier, event.task.generation))
             if not self._over:
                 self._acknowledge(event.sequence, parked)
+        if event.kind == EventKind.SESSION_INVALID:
+            self._session.became_invalid()
         self._session.look_again()
 
     def _acknowledge(self, sequence: int, parked: str | None) -> None:

@@ -70,7 +70,10 @@ class Handlers:
         self._places[kind] = Place.here()
 
     def calls(self, event: Event, task: AnyTask | None) -> list[tuple[Place, Call]]:
-        """What to call for an event, each in the place (cell) where it was registered."""
+        """What to call for an event, each in the place (cell) where it was registered. Of a
+        session that ends although nobody ever listened, there is nothing to call."""
+        if not self.any:
+            return []
         if self._delegate is not None:
             place = self._places["delegate"]
             calls = [(place, self._delegate_call(self._delegate, event, task))]
@@ -81,6 +84,8 @@ class Handlers:
         session, function = self._session, self._functions
         if event.kind == EventKind.SESSION_FINISHED:
             return self._call("on_all_finished", session)
+        if event.kind == EventKind.SESSION_INVALID:
+            return []
         assert task is not None
         assert event.task is not None
         if event.kind == EventKind.FINISHED_DOWNLOADING:
@@ -136,6 +141,8 @@ class Handlers:
         session = self._session
         if event.kind == EventKind.SESSION_FINISHED:
             return lambda: _awaitable(delegate.session_did_finish_events(session))  # type: ignore[func-returns-value]
+        if event.kind == EventKind.SESSION_INVALID:
+            return lambda: _awaitable(delegate.session_did_become_invalid(session))  # type: ignore[func-returns-value]
         assert task is not None
         assert event.task is not None
         if event.kind == EventKind.FINISHED_DOWNLOADING:

@@ -18,6 +18,7 @@ from jupyter_bgdl.kernel.handlers import Handler
 from jupyter_bgdl.kernel.submitting import Submitting
 from jupyter_bgdl.kernel.summary import Summary
 from jupyter_bgdl.model import (
+    InvalidateRequest,
     LogLine,
     LogPage,
     TaskPage,
@@ -126,6 +127,7 @@ class Session(Submitting):
         Suspended tasks are not waited for. Failed tasks don't raise: they are in the summary.
         ``timeout`` in seconds; raises StillRunning. The stop button ends the waiting only.
         """
+        self.require_validity()
         self.before_waiting()
         if not self.pump.wait(self.is_settled, timeout):
             raise errors.StillRunning(f"{self.identifier} is not done after {timeout} s.")
@@ -133,11 +135,14 @@ class Session(Submitting):
 
     async def finished(self) -> Summary:
         """As :meth:`wait`, for ``await``."""
+        self.require_validity()
         await self.before_waiting_async()
         await self.pump.until(self.is_settled)
         return self._summary()
 
     def _summary(self) -> Summary:
+        if self.is_invalid:
+            return self._summary_of(self.known_tasks())
         counts = self.view.counts
         failed: list[AnyTask] = []
         if counts.failed:
@@ -153,6 +158,41 @@ class Session(Submitting):
             suspended=counts.suspended,
             failed_tasks=failed,
         )
+
+    def _summary_of(self, tasks: list[AnyTask]) -> Summary:
+        """The server knows nothing of them any more."""
+        unsuccessful = [task for task in tasks if task.error is not None]
+        failed = [task for task in unsuccessful if not isinstance(task.error, errors.Cancelled)]
+        cancelled = len(unsuccessful) - len(failed)
+        done = len(tasks) - len(unsuccessful)
+        return Summary(
+            done=done, failed=len(failed), cancelled=cancelled, suspended=0, failed_tasks=failed
+        )
+
+    def finish_tasks_and_invalidate(self) -> None:
+        """Take no more tasks, and end when those that are there are done. Returns at once.
+
+        When all events were delivered, ``session_did_become_invalid`` is called, once, and the
+        server forgets the session with its tasks and its log, never a finished file: its name is
+        free again then. Until then it can be found again from other kernels, and making a task
+        raises SessionInvalidated. Tasks that are suspended have to be resumed or cancelled, or it
+        never ends. Raises SessionOwnedElsewhere. Apple: ``finishTasksAndInvalidate()``.
+        """
+        self._invalidate(cancel=False)
+
+    def invalidate_and_cancel(self) -> None:
+        """As :meth:`finish_tasks_and_invalidate`, but tasks that are not done are cancelled.
+        Apple: ``invalidateAndCancel()``."""
+        self._invalidate(cancel=True)
+
+    def _invalidate(self, *, cancel: bool) -> None:
+        self._require_ownership()
+        delivery = self._delivery
+        if delivery is None:
+            return  # A rehearsal.
+        self._call("POST", "/invalidate", InvalidateRequest(delivery.epoch, cancel))
+        if not delivery.begun:
+            delivery.begin()
 
     def on_finish(self, function: H) -> H:
         """Decorator: ``function(task, path)`` for each file that arrived. Once, across kernels."""

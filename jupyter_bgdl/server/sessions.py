@@ -29,6 +29,11 @@ async def detach(call: Call) -> None:
     await call.service().detach(call.user, call.path.identifier, call.body.epoch)
 
 
+async def invalidate(call: Call) -> None:
+    body = call.body
+    await call.service().invalidate(call.user, call.path.identifier, body.epoch, cancel=body.cancel)
+
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -71,6 +76,17 @@ OPERATIONS = (
         run=detach,
         path_type=SessionPath,
         request=model.DetachRequest,
+        errors=(*SESSION_ERRORS, errors.SessionInvalidated),
+    ),
+    Operation(
+        method="POST",
+        path=_PATH + "/invalidate",
+        name="invalidate",
+        summary="End a session: no new tasks; it goes when all are done and its owner knows",
+        action="write",
+        run=invalidate,
+        path_type=SessionPath,
+        request=model.InvalidateRequest,
         errors=(*SESSION_ERRORS, errors.SessionInvalidated),
     ),
 )

@@ -9,7 +9,7 @@ import asyncio
 import threading
 from typing import Protocol
 
-from jupyter_bgdl.service.changes import Change, OwnerChanged
+from jupyter_bgdl.service.changes import Change, OwnerChanged, SessionRemoved
 
 
 class Listener(Protocol):
@@ -67,6 +67,9 @@ class Sockets:
         for change in gathered:
             if isinstance(change, OwnerChanged):
                 self._fence(change)
+            elif isinstance(change, SessionRemoved):
+                self._owners.pop((change.user, change.session), None)
+                self.taken(change.user, change.session, by=None)
             for socket in tuple(self._open):
                 socket.changed(change)
 

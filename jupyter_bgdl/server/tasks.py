@@ -78,7 +78,10 @@ async def remove(call: Call) -> None:
 
 
 def _command(
-    name: str, summary: str, run: Callable[[Call], Awaitable[model.TaskView]]
+    name: str,
+    summary: str,
+    run: Callable[[Call], Awaitable[model.TaskView]],
+    *more: type[errors.BackgroundTransferError],
 ) -> Operation:
     return Operation(
         method="POST",
@@ -89,7 +92,7 @@ def _command(
         run=run,
         path_type=TaskPath,
         response=model.TaskView,
-        errors=SESSION_ERRORS,
+        errors=(*SESSION_ERRORS, *more),
     )
 
 
@@ -116,7 +119,12 @@ OPERATIONS = (
         path_type=SessionPath,
         request=model.SubmitRequest,
         response=model.SubmitReply,
-        errors=(*SESSION_ERRORS, errors.DestinationExists, errors.DestinationNotAllowed),
+        errors=(
+            *SESSION_ERRORS,
+            errors.DestinationExists,
+            errors.DestinationNotAllowed,
+            errors.SessionInvalidated,
+        ),
     ),
     Operation(
         method="GET",
@@ -176,7 +184,12 @@ OPERATIONS = (
     _command("resume", "Start a suspended task", resume),
     _command("suspend", "Pause a task; it keeps its bytes", suspend),
     _command("cancel", "Cancel a task", cancel),
-    _command("retry", "Open a new generation of a failed or cancelled task", retry),
+    _command(
+        "retry",
+        "Open a new generation of a failed or cancelled task",
+        retry,
+        errors.SessionInvalidated,
+    ),
     Operation(
         method="POST",
         path=_TASK + "/moved",

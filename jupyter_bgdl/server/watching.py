@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from jupyter_bgdl.messages import Removed, ServerMessage, Snapshot, State
-from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
+from jupyter_bgdl.service.changes import Change, SessionRemoved, StateChanged, TaskRemoved
 from jupyter_bgdl.service.service import Service
 
 INTERVAL: Final = 0.2
@@ -36,7 +36,7 @@ class Watching:
         self._watched: set[str | None] = set()
         self._sessions: set[str] = set()
         self._tasks: dict[tuple[str, int], None] = {}
-        self._removed: dict[tuple[str, int], None] = {}
+        self._removed: dict[tuple[str, int | None], None] = {}
         self._dirty = asyncio.Event()
         self._sending = asyncio.Lock()
 
@@ -69,6 +69,10 @@ class Watching:
             case TaskRemoved(session=session, task=number):
                 self._tasks.pop((session, number), None)
                 self._removed[session, number] = None
+            case SessionRemoved(session=session):
+                self._sessions.discard(session)
+                self._tasks = {task: None for task in self._tasks if task[0] != session}
+                self._removed[session, None] = None
             case _:
                 return
         self._dirty.set()

@@ -30,6 +30,13 @@ class TaskRemoved(Struct, frozen=True):
     task: int
 
 
+class SessionRemoved(Struct, frozen=True):
+    """It became invalid, and its owner knows: there is none of that name."""
+
+    user: str
+    session: str
+
+
 class OwnerChanged(Struct, frozen=True):
     """From now on ``epoch`` is in force; what carries an older one is refused."""
 
@@ -39,4 +46,4 @@ class OwnerChanged(Struct, frozen=True):
     owner_name: str
 
 
-Change = StateChanged | EventsAdded | TaskRemoved | OwnerChanged
+Change = StateChanged | EventsAdded | TaskRemoved | SessionRemoved | OwnerChanged

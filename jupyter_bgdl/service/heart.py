@@ -35,6 +35,7 @@ from jupyter_bgdl.model import (
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.changes import Change
+from jupyter_bgdl.service.endings import Endings
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.launches import Launches
 from jupyter_bgdl.service.ledger import Ledger, as_json
@@ -90,6 +91,15 @@ class Heart:
         )
         self._submitter = Submitter(
             self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers
+        )
+        self._endings = Endings(
+            self._ledger,
+            self.sessions,
+            self._tasks,
+            self._journal,
+            self._scheduler,
+            self._leftovers,
+            emit,
         )
         self.launches = Launches(self._ledger, self.sessions, self._log, launching)
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
@@ -192,6 +202,13 @@ class Heart:
     async def detach(self, user: str, identifier: str, epoch: int) -> None:
         with self._ledger.transaction():
             self.sessions.detach(self.sessions.get(user, identifier), epoch)
+
+    async def invalidate(self, user: str, identifier: str, epoch: int, *, cancel: bool) -> None:
+        session = self.sessions.get(user, identifier)
+        self.sessions.check_epoch(session, epoch)
+        with self._ledger.transaction():
+            self._endings.begin(session, cancel=cancel)
+        self._scheduler.pump()
 
     async def session_views(self, user: str) -> list[SessionView]:
         return [self._views.session(row) for row in self._ledger.all("sessions", user=user)]
@@ -323,5 +340,6 @@ class Heart:
         with self._ledger.transaction():
             tasks = self._journal.acknowledge(session["id"], dealt)
             self.sessions.changed(session)
+            self._endings.dealt_with(session)
         for row in self._ledger.all("all_dealt_with", tasks=as_json(tasks)):
             self._leftovers.release(row)

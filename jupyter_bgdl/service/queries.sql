@@ -209,3 +209,17 @@ SELECT min(sequence) AS sequence FROM events WHERE session = :session AND parked
 
 -- name: with_launch
 SELECT * FROM sessions WHERE launch IS NOT NULL;
+
+-- name: active_ids
+SELECT id FROM tasks WHERE session = :session AND phase <> 'completed' ORDER BY number;
+
+-- name: is_ending
+-- Something is left to be done or to be told. A callback that raised has been told.
+SELECT 1 FROM sessions
+WHERE id = :session AND (suspended + waiting + running > 0 OR undelivered > 0);
+
+-- name: holding_files
+SELECT * FROM tasks WHERE session = :session AND (part_path IS NOT NULL OR keep IS NOT NULL);
+
+-- name: delete_session
+DELETE FROM sessions WHERE id = :id;

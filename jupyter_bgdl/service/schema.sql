@@ -24,7 +24,8 @@ CREATE TABLE ledger (
 ) STRICT;
 
 CREATE TABLE sessions (
-    id INTEGER PRIMARY KEY,
+    -- Never reused: what is in memory of one that is gone is not mistaken for another's.
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     user TEXT NOT NULL,
     identifier TEXT NOT NULL CHECK (length(identifier) BETWEEN 1 AND 255),
     -- JSON: the options that were ever passed explicitly.
@@ -63,6 +64,8 @@ CREATE TABLE sessions (
     launch_notice TEXT,
     -- 1: its owner is a kernel that the server started and that nobody has opened yet.
     launched INTEGER NOT NULL DEFAULT 0 CHECK (launched IN (0, 1)),
+    -- 1: it was invalidated. It goes when its last event, session_invalid, was dealt with.
+    ending INTEGER NOT NULL DEFAULT 0 CHECK (ending IN (0, 1)),
     created_at REAL NOT NULL,
     UNIQUE (user, identifier)
 ) STRICT;
@@ -196,7 +199,8 @@ CREATE TABLE events (
     -- The journal: what delegates have still to hear. Acknowledged rows are deleted.
     session INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     sequence INTEGER NOT NULL CHECK (sequence > 0),
-    kind TEXT NOT NULL CHECK (kind IN ('finished_downloading', 'completed', 'session_finished')),
+    kind TEXT NOT NULL CHECK (kind IN
+        ('finished_downloading', 'completed', 'session_finished', 'session_invalid')),
     task INTEGER REFERENCES tasks (id) ON DELETE CASCADE,
     generation INTEGER,
     -- JSON of the TaskView as it was.
@@ -209,7 +213,7 @@ CREATE TABLE events (
     -- The traceback of the callback that raised.
     parked TEXT,
     PRIMARY KEY (session, sequence),
-    CHECK ((kind = 'session_finished') = (task IS NULL)),
+    CHECK ((kind IN ('session_finished', 'session_invalid')) = (task IS NULL)),
     CHECK ((task IS NULL) = (generation IS NULL)),
     CHECK ((task IS NULL) = (body IS NULL))
 ) STRICT, WITHOUT ROWID;
@@ -218,6 +222,7 @@ CREATE TABLE events (
 -- acknowledgement has deleted the row.
 CREATE UNIQUE INDEX events_once ON events (task, generation, kind) WHERE task IS NOT NULL;
 CREATE UNIQUE INDEX events_one_finish ON events (session) WHERE kind = 'session_finished';
+CREATE UNIQUE INDEX events_one_end ON events (session) WHERE kind = 'session_invalid';
 CREATE INDEX events_deliverable ON events (session, sequence) WHERE parked IS NULL;
 
 CREATE TABLE session_log (

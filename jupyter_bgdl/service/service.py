@@ -120,6 +120,11 @@ class Service:
         """Raises :class:`SessionInvalidated` if another owner came meanwhile."""
         await self._hop(self._heart.detach(user, identifier, epoch))
 
+    async def invalidate(self, user: str, identifier: str, epoch: int, *, cancel: bool) -> None:
+        """The session takes no more tasks, and ends when those that are there are done (``cancel``:
+        cancelled) and all was told. Raises :class:`SessionInvalidated` for another owner."""
+        await self._hop(self._heart.invalidate(user, identifier, epoch, cancel=cancel))
+
     async def sessions(self, user: str) -> list[SessionView]:
         return await self._hop(self._heart.session_views(user))
 

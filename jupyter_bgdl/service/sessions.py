@@ -110,6 +110,11 @@ class Sessions:
         self.changed(row)
         return self.by_id(row["id"]), is_owner, created, changed
 
+    def forget(self, row: Row) -> None:
+        """With all its tasks, events and lines of log."""
+        self._ledger.run("delete_session", id=row["id"])
+        self._names.pop(row["id"], None)
+
     def detach(self, row: Row, epoch: int) -> None:
         self.check_epoch(row, epoch)
         self._ledger.set(

@@ -31,6 +31,7 @@ from jupyter_bgdl.model import (
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import destinations, sources
 from jupyter_bgdl.service.destinations import Found
+from jupyter_bgdl.service.endings import check_takes_tasks
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.scheduler import Scheduler
@@ -115,6 +116,7 @@ class Submitter:
             or (spec.checksum is not None and digests.get(spec.destination or "") == spec.checksum)
         )
         if row is None:
+            check_takes_tasks(session)
             self._check(found, None)
             match = Match.CREATED
             row = self._tasks.add(session, wanted, options)
@@ -130,6 +132,7 @@ class Submitter:
         ):
             match = Match.FOUND
         else:
+            check_takes_tasks(session)
             self._check(found, row)
             match = Match.REOPENED
             held = _held(row, wanted, sizes) if updates else None
@@ -207,6 +210,7 @@ class Submitter:
 
     def retry(self, session: Row, row: Row) -> Row:
         """Open a failed or cancelled task again, as it was submitted."""
+        check_takes_tasks(session)
         spec = msgspec.structs.replace(spec_of(row), resume=True)
         source = None if spec.from_file is None else sources.look(spec.from_file)
         wanted = Wanted(spec=spec, host=row["host"], name=row["name"], source=source)

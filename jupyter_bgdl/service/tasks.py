@@ -222,6 +222,8 @@ class Tasks:
             if session["suspended"] + session["waiting"] + session["running"] == 0:
                 self._journal.retract_finish(key)
                 self._journal.append(session, EventKind.SESSION_FINISHED)
+                if session["ending"]:
+                    self._journal.append(session, EventKind.SESSION_INVALID)
 
     def note(self, row: Row, text: str) -> None:
         """Tell the session's log something about the task."""

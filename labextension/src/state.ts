@@ -91,7 +91,7 @@ export class State {
     const alive = new Set(sessions.map(view => view.identifier));
     for (const identifier of watch === null ? Array.from(this._sessions.keys()) : [watch]) {
       if (!alive.has(identifier)) {
-        this._forget(identifier);
+        this.forget(identifier);
       }
     }
     const named = new Set(tasks.map(view => `${view.session}/${view.task_identifier}`));
@@ -113,7 +113,7 @@ export class State {
     this._lists.delete(identifier);
   }
 
-  private _forget(identifier: string): void {
+  forget(identifier: string): void {
     this._sessions.delete(identifier);
     this._tasks.delete(identifier);
     this._lists.delete(identifier);

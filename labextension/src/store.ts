@@ -199,9 +199,13 @@ export class Store {
     }
   }
 
-  private _removed(session: string, number: number): void {
-    this._state.remove(session, number);
-    this._meters.delete(`${session}/${number}`);
+  private _removed(session: string, number: number | null): void {
+    if (number === null) {
+      this._state.forget(session);
+    } else {
+      this._state.remove(session, number);
+      this._meters.delete(`${session}/${number}`);
+    }
     this._changed({ session });
   }
 

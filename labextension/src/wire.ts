@@ -142,7 +142,8 @@ export type ServerMessage =
       tasks: ITaskView[];
     }
   | { type: 'state'; sessions: ISessionView[]; tasks: ITaskView[] }
-  | { type: 'removed'; session: string; task_identifier: number }
+  /** Without a task, the session itself is gone. */
+  | { type: 'removed'; session: string; task_identifier: number | null }
   | { type: 'refused'; code: string; message: string };
 
 /** The MIME type of a session's (or a task's) output. */

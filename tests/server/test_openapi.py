@@ -127,6 +127,10 @@ def test_real_answers_are_as_it_says(
     call("DELETE", task)
     call("POST", f"{session}/log", {"text": "hello"})
     assert call("GET", f"{session}/log?after=0")["lines"]
+    call("POST", f"{session}/invalidate", {"epoch": attached["epoch"], "cancel": True})
+    assert call("POST", f"{session}/tasks", {"tasks": [spec]})["error"]["code"] == (
+        "session_invalidated"
+    )
     call("POST", f"{session}/detach", {"epoch": attached["epoch"]})
     operations = {o["operationId"] for v in document["paths"].values() for o in v.values()}
     assert call.called == operations - {"channel"}

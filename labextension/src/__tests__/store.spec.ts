@@ -209,6 +209,14 @@ test('a removed task is gone', () => {
   expect(store.task('era5', 1)).toBeUndefined();
 });
 
+test('a removed session is gone, with its tasks', () => {
+  store.watch('era5');
+  connect();
+  server.wire.say({ type: 'removed', session: 'era5', task_identifier: null });
+  expect(store.session('era5')).toBeUndefined();
+  expect(store.tasks('era5').size).toBe(0);
+});
+
 test('all pages of finished tasks are fetched', async () => {
   store.watch('era5');
   connect();

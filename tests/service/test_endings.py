@@ -1,0 +1,132 @@
+"""The end of a session: after all that was to be told, and then its name is free."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_bgdl.errors import SessionInvalidated, TaskNotFound
+from jupyter_bgdl.model import EventKind, Phase
+from jupyter_bgdl.service.changes import SessionRemoved
+
+U, S = "server", "era5"
+INVALID = EventKind.SESSION_INVALID
+TOLD = [
+    EventKind.FINISHED_DOWNLOADING,
+    EventKind.COMPLETED,
+    EventKind.SESSION_FINISHED,
+    INVALID,
+]
+
+
+async def heard(house: Any, epoch: int) -> None:
+    """The owner has dealt with all there is."""
+    events = await house.service.events(U, S, epoch, after=0, limit=99)
+    await house.acknowledge(epoch, *(event.sequence for event in events))
+
+
+async def is_gone(house: Any) -> bool:
+    try:
+        await house.service.session(U, S)
+    except TaskNotFound:
+        return True
+    return False
+
+
+async def test_tasks_finish_first_and_no_new_ones_are_made(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.submit(house.spec())
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    with pytest.raises(SessionInvalidated, match="no more tasks"):
+        await house.submit(house.spec("b"))
+    [(match, _)] = await house.submit(house.spec())
+    assert match == "found", "a launch cell looks for the tasks that it made"
+    await house.engine.bring()
+    await house.until_phase(1, Phase.COMPLETED)
+    assert await house.kinds(epoch) == TOLD
+    assert not await is_gone(house)
+    await heard(house, epoch)
+    assert await is_gone(house)
+    assert SessionRemoved(U, S) in house.changes
+    assert (house.home / "out" / "a.bin").exists()
+
+
+async def test_the_name_is_free_for_a_session_that_knows_nothing(house: Any) -> None:
+    epoch = (await house.attach(configuration={"discretionary": True})).epoch
+    await house.submit(house.spec("old.bin"))
+    await house.engine.bring()
+    await house.until_phase(1, Phase.COMPLETED)
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    await heard(house, epoch)
+    again = await house.attach("k2")
+    assert (again.created, again.is_owner, again.options["discretionary"]) == (True, True, False)
+    assert again.tasks == []
+    [(match, view)] = await house.submit(house.spec("new.bin"))
+    assert (match, view.task_identifier) == ("created", 1)
+
+
+async def test_it_survives_a_restart_between_the_end_and_its_being_told(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.submit(house.spec())
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    house.reopen()
+    await house.engine.bring()
+    await house.until_phase(1, Phase.COMPLETED)
+    assert (await house.kinds(epoch))[-1] is INVALID
+    house.reopen()
+    epoch = (await house.attach("k2", take_over=True)).epoch
+    events = await house.service.events(U, S, epoch, after=0, limit=9)
+    assert [event.kind for event in events] == TOLD
+    assert events[-1].redelivered
+    await heard(house, epoch)
+    assert await is_gone(house)
+
+
+async def test_cancelling_takes_the_parts_away(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.submit(house.spec("a"), house.spec("b", resume=False), house.spec("c"))
+    for _ in range(2):
+        fetch = await house.engine.fetch()
+        house.engine.headers(fetch)
+    await house.service.invalidate(U, S, epoch, cancel=True)
+    for number in (1, 2, 3):
+        await house.until_phase(number, Phase.COMPLETED)
+    assert await house.kinds(epoch) == [EventKind.COMPLETED] * 3 + TOLD[2:]
+    await heard(house, epoch)
+    assert await is_gone(house)
+
+    async def no_part() -> bool:
+        return not list(Path(house.home / "out").iterdir())
+
+    await house.until(no_part)
+
+
+async def test_a_staged_file_whose_callback_raised_stays_where_it_is(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.submit(house.spec(destination=None, staging=str(house.home / "staging")))
+    await house.engine.bring()
+    view = await house.until_phase(1, Phase.COMPLETED)
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    events = await house.service.events(U, S, epoch, after=0, limit=9)
+    await house.service.acknowledge(U, S, epoch, [(events[0].sequence, "Traceback …")])
+    await house.acknowledge(epoch, *(event.sequence for event in events[1:]))
+    assert await is_gone(house)
+    assert Path(view.path).read_bytes() == b"x" * 100
+
+
+async def test_only_the_owner_may_end_it(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    with pytest.raises(SessionInvalidated):
+        await house.service.invalidate(U, S, epoch - 1, cancel=True)
+    await house.submit(house.spec())
+
+
+async def test_one_that_was_never_used_ends_at_once(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    assert await house.kinds(epoch) == [INVALID]
+    await heard(house, epoch)
+    assert await is_gone(house)
