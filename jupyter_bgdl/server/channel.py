@@ -36,6 +36,8 @@ from jupyter_bgdl.service.service import Service
 
 _TRY_AGAIN_LATER = 1013
 _INTERNAL_ERROR = 1011
+_GATHER = 0.02
+"""Seconds in which acknowledgements gather, once more than one came in a moment."""
 _decoder = msgspec.json.Decoder(ClientMessage)
 
 
@@ -154,6 +156,8 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
                 current = self._deliveries.get(session)
                 if current and current[0].epoch == epoch:
                     current[0].acknowledged(sequence for sequence, _ in dealt)
+            if self._unwritten:
+                await asyncio.sleep(_GATHER)
 
     def changed(self, change: Change) -> None:
         """The service has something newer."""

@@ -105,6 +105,9 @@ class Ledger:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA foreign_keys = ON")
+        # Else each statement that a trigger could undo copies its pages to a file in /var/tmp:
+        # most of what is written, and where the secrets in the rows have no business.
+        db.execute("PRAGMA temp_store = MEMORY")
         db.execute("BEGIN EXCLUSIVE")
         db.execute("COMMIT")
         fault = db.execute("PRAGMA quick_check(1)").fetchone()[0]

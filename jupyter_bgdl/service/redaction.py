@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
 
+@lru_cache(1024)  # A task's address is shown again and again while it moves.
 def redacted(url: str) -> str:
     """``https://host/path?token=…``; an address that cannot be parsed is shown as ``?``."""
     try:

@@ -37,6 +37,11 @@ from jupyter_bgdl.service.views import Live, Row, begins_at
 
 log = logging.getLogger(__name__)
 
+_REST = 4.0
+_LONGEST_REST = 0.05
+"""After a look at what the engine says, the next one comes so many times what that took later,
+in seconds at most: each is a commit, and the more come at once, the less they cost."""
+
 _LEDGER_RETRY = 2.0
 """Seconds until reports that could not be committed are tried again (fault P9)."""
 
@@ -69,6 +74,7 @@ class Scheduler:
             tasks.get, self._wake_all, leftovers.blocking, leftovers.soon, settings.disk_poll
         )
         self._inbox: list[Report] = []
+        self._rested = 0.0
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closing = False
@@ -128,9 +134,19 @@ class Scheduler:
             is_first = not self._inbox
             self._inbox.extend(reports)
         if is_first and self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.drain)
+            self._loop.call_soon_threadsafe(self._drain_soon)
+
+    def _drain_soon(self) -> None:
+        """At once after a pause; else with what comes in the same moment."""
+        assert self._loop
+        delay = self._rested - time.monotonic()
+        if delay > 0 and not self._is_closing:
+            self._loop.call_later(delay, self.drain)
+        else:
+            self.drain()
 
     def drain(self) -> None:
+        begun = time.monotonic()
         with self._lock:
             reports, self._inbox = self._inbox, []
         lasting: list[Report] = []
@@ -151,6 +167,8 @@ class Scheduler:
                 self._loop.call_later(_LEDGER_RETRY, self.drain)
             return
         self.pump()
+        now = time.monotonic()
+        self._rested = now + min(_REST * (now - begun), _LONGEST_REST)
 
     def _take(self, reports: list[Report]) -> None:
         """All at once; one by one if that goes wrong, to see whose trouble it is."""
