@@ -23,7 +23,7 @@ class Outbox:
         self._changed = threading.Condition()
         self._reports: list[Report] = []
         self._progress: dict[Attempt, Progress] = {}
-        self._closing = False
+        self._closing = threading.Event()
         self._sent = 0.0
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
@@ -43,7 +43,7 @@ class Outbox:
     def close(self, timeout: float) -> None:
         """Send what is left, within ``timeout`` seconds."""
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify()
         self._thread.join(timeout)
 
@@ -51,7 +51,7 @@ class Outbox:
         while True:
             with self._changed:
                 self._changed.wait_for(self._has_work)
-            time.sleep(max(0.0, self._sent + _PACE - time.monotonic()))
+            self._closing.wait(max(0.0, self._sent + _PACE - time.monotonic()))
             self._sent = time.monotonic()
             with self._changed:
                 batch = [*self._reports, *self._progress.values()]
@@ -65,4 +65,4 @@ class Outbox:
                 return  # nobody listens any more; the main thread has noticed, too
 
     def _has_work(self) -> bool:
-        return bool(self._reports or self._progress or self._closing)
+        return bool(self._reports or self._progress or self._closing.is_set())
