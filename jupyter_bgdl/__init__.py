@@ -24,6 +24,8 @@ from jupyter_bgdl.errors import (
     HTTPStatusError,
     IncompatibleServer,
     InvalidRequest,
+    InvalidResumeData,
+    LaunchError,
     NotAuthorized,
     OtherFilesystem,
     ServerNotFound,
@@ -50,6 +52,8 @@ __all__ = [
     "HTTPStatusError",
     "IncompatibleServer",
     "InvalidRequest",
+    "InvalidResumeData",
+    "LaunchError",
     "NotAuthorized",
     "OtherFilesystem",
     "Progress",
@@ -72,12 +76,14 @@ __all__ = [
     "UploadTask",
     "WaitingFor",
     "background_session",
+    "handle_events_for_background_session",
 ]
 
 if TYPE_CHECKING:
     from jupyter_bgdl.kernel.configuration import SessionConfiguration
     from jupyter_bgdl.kernel.delegate import SessionDelegate
     from jupyter_bgdl.kernel.downloads import DownloadTask
+    from jupyter_bgdl.kernel.launching import handle_events_for_background_session
     from jupyter_bgdl.kernel.session import Session, background_session
     from jupyter_bgdl.kernel.summary import Summary
     from jupyter_bgdl.kernel.task import Progress
@@ -96,6 +102,7 @@ _KERNEL = {
     "Summary": "summary",
     "UploadTask": "uploads",
     "background_session": "session",
+    "handle_events_for_background_session": "launching",
 }
 
 
@@ -114,6 +121,16 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext jupyter_bgdl``: gives notebooks ``%%background_session``."""
+    importlib.import_module("jupyter_bgdl.kernel.magic").load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext jupyter_bgdl``."""
+    importlib.import_module("jupyter_bgdl.kernel.magic").unload(shell)
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

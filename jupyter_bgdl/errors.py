@@ -11,6 +11,7 @@
     ├── SessionInvalidated
     ├── TaskNotFound                           (also a LookupError)
     ├── InvalidRequest                         (also a ValueError)
+    ├── InvalidResumeData                      (also a ValueError)
     ├── DestinationExists                      (also a FileExistsError)
     ├── DestinationNotAllowed                  (also a PermissionError)
     ├── LaunchError
@@ -112,6 +113,13 @@ class InvalidRequest(BackgroundTransferError, ValueError):
     """The request is not valid."""
 
     code = "invalid_request"
+    status = 400
+
+
+class InvalidResumeData(BackgroundTransferError, ValueError):
+    """The resume data is not valid, or what it stands for is gone."""
+
+    code = "invalid_resume_data"
     status = 400
 
 

@@ -295,6 +295,8 @@ class TaskView(Struct, frozen=True, kw_only=True):
     """Bytes that are there (of an upload: that were sent); never falls within a generation
     unless the resource changed."""
     total: int | None = None
+    resumed_at: int | None = None
+    """How many bytes came with resume data, once the server has taken them for its own."""
     rate: float = 0.0
     """Mean of the last 5 seconds; 0 unless running."""
     attempts: int = 0

@@ -125,7 +125,7 @@ class Attachment:
             take_over=take_over,
             rehearses=launching.is_rehearsing(),
         )
-        reply = self._call("POST", "/attach", request, answer=AttachReply)
+        reply = self.call("POST", "/attach", request, answer=AttachReply)
         self._view: SessionView = reply.session
         self.options: dict[str, Any] = reply.options
         for change in reply.changed:
@@ -172,7 +172,7 @@ class Attachment:
         if self._delivery is not None:
             epoch = self._delivery.epoch
             self._leave()
-            self._call("POST", "/detach", DetachRequest(epoch))
+            self.call("POST", "/detach", DetachRequest(epoch))
         else:
             self._leave()
 
@@ -236,7 +236,7 @@ class Attachment:
 
     def register_launch(self, request: LaunchRequest) -> None:
         """Raises what the server says."""
-        self._call("POST", "/launch", request)
+        self.call("POST", "/launch", request)
 
     def begin_delivery(self) -> None:
         """Somebody is there who takes events, or was registered again."""
@@ -271,9 +271,12 @@ class Attachment:
             self._take(session)
         wants_progress = self.handlers.wants_progress and self.is_owner
         for view in tasks:
-            before = self._tasks.get(view.task_identifier)
-            received = before.view.received if before is not None else 0
+            known = self._tasks.get(view.task_identifier)
+            before = known.view if known is not None else view
+            received = before.received if known is not None else 0
             task = self.task_from(view)
+            for call in self.handlers.state_calls(task, before, view) if self.is_owner else ():
+                self.pump.post(partial(self.protect, *call))
             if wants_progress and view.received != received and view.state == TaskState.RUNNING:
                 self._progress.post(view.task_identifier, partial(self._tell_progress, task))
         self.look_again()
@@ -371,7 +374,7 @@ class Attachment:
     def before_waiting(self) -> None:
         """What is known may be older than what was just submitted."""
         if not self.is_invalid:
-            self._take(self._call("GET", "", answer=SessionView))
+            self._take(self.call("GET", "", answer=SessionView))
 
     async def before_waiting_async(self) -> None:
         """As :meth:`before_waiting`."""
@@ -421,10 +424,11 @@ class Attachment:
 
     def metrics_of(self, number: int) -> TaskMetrics:
         """What the server knows of a task's requests. Raises what a REST call may raise."""
-        metrics: TaskMetrics = self._call("GET", f"/tasks/{number}/metrics", answer=TaskMetrics)
+        metrics: TaskMetrics = self.call("GET", f"/tasks/{number}/metrics", answer=TaskMetrics)
         return metrics
 
-    def _call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
+    def call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
+        """One REST call below the session's path. Raises what the server says."""
         self.require_validity()
         return self._connection.call(method, self._path + path, body, answer=answer)
 

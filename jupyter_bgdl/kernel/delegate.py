@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from jupyter_bgdl.kernel.downloads import DownloadTask
     from jupyter_bgdl.kernel.session import Session
     from jupyter_bgdl.kernel.uploads import UploadTask
-    from jupyter_bgdl.model import TaskMetrics
+    from jupyter_bgdl.model import Request, ResponseView, TaskMetrics
 
 _PREFIXES = ("session_", "task_", "download_task_")
 
@@ -42,6 +42,29 @@ class SessionDelegate:
         more use; if it was invalidated, its name is free when this method has returned.
 
         Apple: ``urlSession(_:didBecomeInvalidWithError:)``.
+        """
+
+    def task_is_waiting_for_connectivity(
+        self, session: Session, task: DownloadTask | UploadTask
+    ) -> None:
+        """The network is away: the task has begun to wait for it, and goes on by itself. At most
+        five times a second, never replayed.
+
+        Apple: ``urlSession(_:taskIsWaitingForConnectivity:)``, which background sessions never
+        call; here they do, since :attr:`waiting_for` is shown anyway.
+        """
+
+    def task_will_perform_http_redirection(
+        self,
+        session: Session,
+        task: DownloadTask | UploadTask,
+        response: ResponseView,
+        new_request: Request,
+    ) -> None:
+        """Never called: the server, which follows redirects, asks nobody, as Apple's background
+        sessions. Look at ``task.current_request`` and ``task.metrics``.
+
+        Apple: ``urlSession(_:task:willPerformHTTPRedirection:newRequest:)``.
         """
 
     def task_did_complete(
@@ -81,6 +104,20 @@ class SessionDelegate:
         """Bytes arrived: at most five times a second, the newest only, never replayed.
 
         Apple: ``urlSession(_:downloadTask:didWriteData:…)``.
+        """
+
+    def download_task_did_resume(
+        self,
+        session: Session,
+        task: DownloadTask,
+        file_offset: int,
+        expected_total_bytes: int | None,
+    ) -> None:
+        """A download that was made from resume data goes on: ``file_offset`` bytes of it are
+        there. Not called if it had to begin anew. Before the other methods of the task; again in a
+        kernel that was restarted.
+
+        Apple: ``urlSession(_:downloadTask:didResumeAtOffset:expectedTotalBytes:)``.
         """
 
     def download_task_did_finish_downloading(

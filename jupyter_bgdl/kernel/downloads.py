@@ -9,6 +9,7 @@ from jupyter_bgdl import errors
 from jupyter_bgdl.kernel import files
 from jupyter_bgdl.kernel.task import Task
 from jupyter_bgdl.model import MovedRequest
+from jupyter_bgdl.resume_data import CancelReply
 
 
 class DownloadTask(Task[Path]):
@@ -29,6 +30,21 @@ class DownloadTask(Task[Path]):
             )
         assert self.path is not None
         return self.path
+
+    def cancel_by_producing_resume_data(self) -> bytes | None:
+        """Cancel it, but keep what was fetched: ``download_task(resume_data=…)`` goes on from
+        there, in any session of yours, once, within 30 days.
+
+        Returns when nothing is written any more. A secret of some 50 bytes, which says nothing to
+        others. None: nothing was fetched, or the server tells no version (a strong ETag or
+        Last-Modified) by which the file could be known to be the same; or it was done already.
+        The task completes with :class:`~jupyter_bgdl.errors.Cancelled`. Apple:
+        ``cancel(byProducingResumeData:)``.
+        """
+        path = f"/tasks/{self.task_identifier}/resume-data"
+        reply = self._session.call("POST", path, answer=CancelReply)
+        self.update(reply.task)
+        return None if reply.resume_data is None else reply.resume_data.encode()
 
     def move_to(self, destination: str | os.PathLike[str]) -> Path:
         """Move the staged file to ``destination`` (a file or a folder), and return its new path.

@@ -14,7 +14,7 @@ from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.task import error_of
 from jupyter_bgdl.kernel.uploads import UploadTask
-from jupyter_bgdl.model import Event, EventKind
+from jupyter_bgdl.model import Event, EventKind, TaskView, WaitingFor
 
 if TYPE_CHECKING:
     from jupyter_bgdl.kernel.attachment import AnyTask
@@ -26,6 +26,8 @@ Call = Callable[[], Awaitable[None] | None]
 _WRITTEN = "download_task_did_write_data"
 _SENT = "task_did_send_body_data"
 _METRICS = "task_did_finish_collecting_metrics"
+_WAITING = "task_is_waiting_for_connectivity"
+_RESUMED = "download_task_did_resume"
 
 
 class Handlers:
@@ -36,6 +38,8 @@ class Handlers:
         self._delegate: SessionDelegate | None = None
         self._functions: dict[str, Handler] = {}
         self._places: dict[str, Place] = {}
+        self._told_resumed: dict[tuple[int, int], object] = {}
+        """Tasks and generations that were said to go on from resume data."""
 
     @property
     def any(self) -> bool:
@@ -80,6 +84,9 @@ class Handlers:
             if event.kind == EventKind.COMPLETED and self._has(_METRICS):
                 assert task is not None
                 calls.insert(0, (place, self._metrics_call(self._delegate, task)))
+            if isinstance(task, DownloadTask) and event.task is not None:
+                # It may have been too quick for the state to show it.
+                calls = [*self._resumed(self._delegate, task, event.task), *calls]
             return calls
         session, function = self._session, self._functions
         if event.kind == EventKind.SESSION_FINISHED:
@@ -106,6 +113,50 @@ class Handlers:
             self._places["delegate"],
             lambda: _awaitable(delegate.session_did_become_invalid(self._session)),  # type: ignore[func-returns-value]
         )
+
+    def state_calls(
+        self, task: AnyTask, before: TaskView, now: TaskView
+    ) -> list[tuple[Place, Call]]:
+        """What to call because the newest view of a task differs from the one before."""
+        delegate, calls = self._delegate, []
+        if delegate is None:
+            return []
+        if isinstance(task, DownloadTask) and before.resumed_at is None:
+            calls = self._resumed(delegate, task, now)
+        began = now.waiting_for is WaitingFor.NETWORK is not before.waiting_for
+        if began and self._has(_WAITING):
+            session = self._session
+            calls.append(
+                (
+                    self._places["delegate"],
+                    lambda: _awaitable(
+                        delegate.task_is_waiting_for_connectivity(session, task)  # type: ignore[func-returns-value]
+                    ),
+                )
+            )
+        return calls
+
+    def _resumed(
+        self, delegate: SessionDelegate, task: DownloadTask, view: TaskView
+    ) -> list[tuple[Place, Call]]:
+        key, offset, session = (
+            (view.task_identifier, view.generation),
+            view.resumed_at,
+            self._session,
+        )
+        if offset is None or not self._has(_RESUMED):
+            return []
+        mark = object()
+        if self._told_resumed.setdefault(key, mark) is not mark:
+            return []
+        return [
+            (
+                self._places["delegate"],
+                lambda: _awaitable(
+                    delegate.download_task_did_resume(session, task, offset, view.total)  # type: ignore[func-returns-value]
+                ),
+            )
+        ]
 
     def progress_call(self, task: AnyTask) -> tuple[Place, Call] | None:
         delegate = self._delegate

@@ -108,14 +108,14 @@ class Session(Submitting):
         after: int | None = 0
         while after is not None:
             path = f"/tasks?after={after}&limit={_PAGE}{query}"
-            page = self._call("GET", path, answer=TaskPage)
+            page = self.call("GET", path, answer=TaskPage)
             yield from page.tasks
             after = page.next
 
     def log(self) -> list[LogLine]:
         """What callbacks printed and what the server did, oldest first."""
         lines: list[LogLine] = []
-        while page := self._call(
+        while page := self.call(
             "GET", f"/log?after={lines[-1].number if lines else 0}", answer=LogPage
         ).lines:
             lines += page
@@ -190,7 +190,7 @@ class Session(Submitting):
         delivery = self._delivery
         if delivery is None:
             return  # A rehearsal.
-        self._call("POST", "/invalidate", InvalidateRequest(delivery.epoch, cancel))
+        self.call("POST", "/invalidate", InvalidateRequest(delivery.epoch, cancel))
         if not delivery.begun:
             delivery.begin()
 

@@ -6,15 +6,19 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from jupyter_bgdl.errors import InvalidRequest
+from jupyter_bgdl.errors import InvalidRequest, InvalidResumeData
 from jupyter_bgdl.kernel import files, launching
 from jupyter_bgdl.kernel.attachment import AnyTask, Attachment
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.spec import Source, each, properties_of, spec_of, upload_spec_of
 from jupyter_bgdl.kernel.uploads import UploadTask
-from jupyter_bgdl.model import Request, SubmitReply, SubmitRequest, TaskSpec
-from jupyter_bgdl.properties import DEFAULT_PRIORITY
+from jupyter_bgdl.model import Request, SubmitReply, SubmitRequest, Submitted, TaskSpec
+from jupyter_bgdl.properties import DEFAULT_PRIORITY, TaskChange
+from jupyter_bgdl.resume_data import ResumeRequest
+
+_BORN = properties_of("", DEFAULT_PRIORITY, None, None, None)
 
 
 class Submitting(Attachment):
@@ -156,9 +160,10 @@ class Submitting(Attachment):
 
     def download_task(
         self,
-        url_or_request: Source,
+        url_or_request: Source | None = None,
         *,
         to: str | os.PathLike[str] | None = None,
+        resume_data: bytes | None = None,
         task_description: str = "",
         priority: float = DEFAULT_PRIORITY,
         earliest_begin_date: datetime | timedelta | None = None,
@@ -169,21 +174,32 @@ class Submitting(Attachment):
 
         Without ``to`` the body is staged, whatever the status, and offered to the delegate or to
         ``on_finish``, of which one is needed. Apple: ``downloadTask(with:)``.
+
+        ``resume_data``, instead of a URL: go on with a download that was cancelled by
+        ``cancel_by_producing_resume_data()``, to the same place unless there is ``to``; where the
+        server has another file by now it begins anew. Raises InvalidResumeData for data that was
+        altered or used, or whose bytes are gone. Apple: ``downloadTask(withResumeData:)``.
         """
         destination = None if to is None else files.resolve_destination(to)
+        staging = self._staging() if to is None else None
+        properties = properties_of(
+            task_description,
+            priority,
+            earliest_begin_date,
+            count_of_bytes_client_expects_to_send,
+            count_of_bytes_client_expects_to_receive,
+        )
+        if (url_or_request is None) == (resume_data is None):
+            raise InvalidRequest("download_task() takes either a URL or Request, or resume_data=.")
+        if url_or_request is None:
+            return self._resumed(resume_data, destination, staging, properties)
         spec = spec_of(
             url_or_request,
             None,
             destination=destination,
-            staging=self._staging() if to is None else None,
+            staging=staging,
             resume=False,
-            **properties_of(
-                task_description,
-                priority,
-                earliest_begin_date,
-                count_of_bytes_client_expects_to_send,
-                count_of_bytes_client_expects_to_receive,
-            ),
+            **properties,
         )
         return self._downloads([spec])[0]
 
@@ -228,6 +244,32 @@ class Submitting(Attachment):
         assert isinstance(task, UploadTask)
         return task
 
+    def _resumed(
+        self,
+        resume_data: bytes | None,
+        destination: str | None,
+        staging: str | None,
+        properties: dict[str, Any],
+    ) -> DownloadTask:
+        if not isinstance(resume_data, bytes):
+            raise InvalidResumeData("Resume data is the bytes that a cancelled task gave.")
+        try:
+            token = resume_data.decode("ascii")
+        except UnicodeDecodeError:
+            token = ""
+        if not 0 < len(token) < 256:
+            raise InvalidResumeData("This is no resume data, or it was altered.")
+        given = {name: value for name, value in properties.items() if value != _BORN[name]}
+        request = ResumeRequest(
+            resume_data=token,
+            destination=destination,
+            staging=staging,
+            properties=TaskChange(**given),
+        )
+        task = self.task_from(self.call("POST", "/resumed", request, answer=Submitted).task)
+        assert isinstance(task, DownloadTask)
+        return task
+
     def _staging(self) -> str:
         chosen = self.options.get("staging_directory")
         return str(Path(chosen).absolute()) if chosen else files.default_staging()
@@ -237,5 +279,5 @@ class Submitting(Attachment):
 
     def _submit(self, specs: list[TaskSpec]) -> list[AnyTask]:
         request = SubmitRequest(specs, find_only=launching.is_launching())
-        reply = self._call("POST", "/tasks", request, answer=SubmitReply)
+        reply = self.call("POST", "/tasks", request, answer=SubmitReply)
         return [self.task_from(submitted.task) for submitted in reply.tasks]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from jupyter_bgdl import errors, model
 from jupyter_bgdl.properties import TaskChange
+from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.server.operations import (
     SESSION_ERRORS,
     Call,
@@ -61,6 +62,14 @@ async def suspend(call: Call) -> model.TaskView:
 
 async def cancel(call: Call) -> model.TaskView:
     return await call.service().cancel(call.user, call.path.identifier, call.path.number)
+
+
+async def resume_data(call: Call) -> CancelReply:
+    return await call.service().cancel_for_resume(call.user, call.path.identifier, call.path.number)
+
+
+async def resume_from(call: Call) -> model.Submitted:
+    return await call.service().resume_from(call.user, call.path.identifier, call.body)
 
 
 async def retry(call: Call) -> model.TaskView:
@@ -184,6 +193,35 @@ OPERATIONS = (
     _command("resume", "Start a suspended task", resume),
     _command("suspend", "Pause a task; it keeps its bytes", suspend),
     _command("cancel", "Cancel a task", cancel),
+    Operation(
+        method="POST",
+        path=_TASK + "/resume-data",
+        name="cancel_by_producing_resume_data",
+        summary="Cancel a download, and keep what was fetched for who has its resume data",
+        action="write",
+        run=resume_data,
+        path_type=TaskPath,
+        response=CancelReply,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path="/bgdl/sessions/{identifier}/resumed",
+        name="resume_from",
+        summary="A suspended download that goes on from resume data",
+        action="write",
+        run=resume_from,
+        path_type=SessionPath,
+        request=ResumeRequest,
+        response=model.Submitted,
+        errors=(
+            *SESSION_ERRORS,
+            errors.InvalidResumeData,
+            errors.DestinationExists,
+            errors.DestinationNotAllowed,
+            errors.SessionInvalidated,
+        ),
+    ),
     _command(
         "retry",
         "Open a new generation of a failed or cancelled task",

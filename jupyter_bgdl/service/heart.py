@@ -28,11 +28,13 @@ from jupyter_bgdl.model import (
     Phase,
     SessionView,
     SubmitReply,
+    Submitted,
     TaskMetrics,
     TaskSpec,
     TaskView,
 )
 from jupyter_bgdl.properties import TaskChange
+from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.endings import Endings
@@ -52,6 +54,9 @@ from jupyter_bgdl.service.tasks import Tasks
 from jupyter_bgdl.service.views import Live, Row, Views, owner_name, owner_of
 
 log = logging.getLogger(__name__)
+
+_LET_GO = 30.0
+"""Seconds within which the engine lets go of a task, or nobody waits for its resume data."""
 
 Action = Literal["resume", "suspend", "cancel", "retry"]
 
@@ -257,6 +262,24 @@ class Heart:
             self._scheduler.change(row, change)
         self._scheduler.pump()
         return self._tasks.view(self._task(user, identifier, number))
+
+    async def cancel_for_resume(self, user: str, identifier: str, number: int) -> CancelReply:
+        row = self._task(user, identifier, number)
+        if row["source"] is not None:
+            raise InvalidRequest("An upload has no resume data; one that can go on does by itself.")
+        token = None
+        if row["phase"] != Phase.COMPLETED:
+            wanted = self._scheduler.kept_parts.want(row)
+            with self._ledger.transaction():
+                self._scheduler.kept_parts.tidy()
+                self._scheduler.cancel(row)
+            self._scheduler.pump()
+            with suppress(TimeoutError):
+                token = await asyncio.wait_for(wanted, _LET_GO)
+        return CancelReply(self._tasks.view(self._task(user, identifier, number)), token)
+
+    async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
+        return await self._submitter.resume_from(user, identifier, request)
 
     def _retry(self, row: Row) -> Row:
         if row["phase"] != Phase.COMPLETED:

@@ -115,6 +115,7 @@ class Outcomes:
             received=received,
             response=msgspec.json.encode(response),
             name=row["name"] if named else report.name,
+            resumed=None if is_new else row["resumed"],
         )
         is_sole = spec.if_exists is not IfExists.RENAME
         if row["phase"] == Phase.RUNNING and spec.destination and not named and is_sole:
@@ -184,6 +185,7 @@ class Outcomes:
         """D. A cancel that came too late for the file comes too late (fault E9)."""
         if row["phase"] not in (Phase.FINISHING, Phase.CANCELING):
             return
+        self._scheduler.kept_parts.too_late(row)
         intent = intent_of(row)
         if report.copied:
             self._leftovers.drop_part(row)

@@ -29,6 +29,9 @@ RETURNING *;
 -- name: give_number
 UPDATE sessions SET last_task = last_task + 1 WHERE id = :session RETURNING last_task;
 
+-- name: give_numbers
+UPDATE sessions SET last_task = last_task + :count WHERE id = :session RETURNING last_task;
+
 -- name: task
 SELECT * FROM tasks WHERE id = :id;
 
@@ -67,6 +70,11 @@ WHERE session = :session AND match IN (SELECT value FROM json_each(:matches));
 SELECT tasks.*, sessions.identifier FROM tasks JOIN sessions ON sessions.id = tasks.session
 WHERE claim = :claim AND phase <> 'completed';
 
+-- name: writers_of
+-- Those of these paths that an active task has.
+SELECT claim FROM tasks
+WHERE claim IN (SELECT value FROM json_each(:claims)) AND phase <> 'completed';
+
 -- name: add_task
 -- Born suspended, or straight into waiting for its turn.
 INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec,
@@ -74,6 +82,17 @@ INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remain
 VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec,
     :priority, :match, :host, :name, :folder, :claim, :now)
 RETURNING *;
+
+-- name: add_tasks
+INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec,
+    priority, match, host, name, folder, claim, created_at)
+VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec,
+    :priority, :match, :host, :name, :folder, :claim, :now);
+
+-- name: new_tasks
+-- As ``unfinished``, of those that were just added.
+SELECT id, session, number, host, priority, phase, waiting_for, due, deadline FROM tasks
+WHERE session = :session AND number >= :first AND phase <> 'suspended' ORDER BY number;
 
 -- name: reopen
 -- Transition I: a completed task lives again as a new generation. What a failed one had fetched
@@ -86,7 +105,7 @@ UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :wai
     refetched = 0, intent = NULL, path = NULL, size = NULL, keep = NULL, verified = 0,
     length_unverified = 0,
     error_code = NULL, error_message = NULL, response = NULL, metrics = NULL, completed_at = NULL,
-    held = :held
+    held = :held, resumed = NULL
 WHERE id = :id AND phase = 'completed'
 RETURNING *;
 
@@ -223,3 +242,18 @@ SELECT * FROM tasks WHERE session = :session AND (part_path IS NOT NULL OR keep 
 
 -- name: delete_session
 DELETE FROM sessions WHERE id = :id;
+
+-- name: keep_part
+INSERT INTO kept_parts (digest, user, body, created_at) VALUES (:digest, :user, :body, :now);
+
+-- name: kept_part
+SELECT * FROM kept_parts WHERE digest = :digest AND user = :user;
+
+-- name: use_part
+UPDATE kept_parts SET used = 1 WHERE digest = :digest;
+
+-- name: old_parts
+SELECT * FROM kept_parts WHERE created_at < :before;
+
+-- name: forget_part
+DELETE FROM kept_parts WHERE digest = :digest;

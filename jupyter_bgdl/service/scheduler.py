@@ -25,6 +25,7 @@ from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service.alarms import Alarms, Rung
 from jupyter_bgdl.service.disk import DiskWatch
 from jupyter_bgdl.service.engagements import Engagements
+from jupyter_bgdl.service.kept_parts import KeptParts
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
@@ -66,6 +67,7 @@ class Scheduler:
         self._tasks = tasks
         self._settings = settings
         self._leftovers = leftovers
+        self.kept_parts = KeptParts(ledger, sessions, leftovers)
         self.uploads = Uploads(ledger, sessions, tasks, self)
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
@@ -118,6 +120,11 @@ class Scheduler:
             self._disk.add(row["id"])
         if _is_ready(row):
             self.queue(row)
+
+    def watch_new(self, session: int, first: int) -> None:
+        """:meth:`watch` the tasks that were added from this number on."""
+        for row in self._ledger.each("new_tasks", session=session, first=first):
+            self.watch(row)
 
     def queue(self, row: Row) -> None:
         self._turns.add(row["session"], row["host"], row["priority"], row["number"], row["id"])
@@ -286,11 +293,13 @@ class Scheduler:
         return self.finish_cancel(row)
 
     def finish_cancel(self, row: Row) -> Row:
-        """G: nobody writes to the part any more; it goes. So does what a server has of a file."""
+        """G: nobody writes to the part any more; it goes, unless resume data stands for it. So does
+        what a server has of a file."""
         if row["source"] is not None:
             row = self.uploads.withdraw(row)
         else:
-            self._leftovers.drop_part(row)
+            if not self.kept_parts.take(row):
+                self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)
         return self._tasks.complete(row, code=Cancelled.code, message="Cancelled.")
 

@@ -122,6 +122,8 @@ CREATE TABLE tasks (
     -- Whether it was fetched again because of a wrong checksum.
     refetched INTEGER NOT NULL DEFAULT 0,
 
+    -- How many bytes it was given by resume data, until the server had it begin anew; NULL: none.
+    resumed INTEGER,
     part_path TEXT,
     part_device INTEGER,
     part_inode INTEGER,
@@ -187,6 +189,17 @@ CREATE UNIQUE INDEX tasks_one_writer ON tasks (claim)
 CREATE INDEX tasks_active ON tasks (session, number) WHERE phase <> 'completed';
 CREATE INDEX tasks_completed ON tasks (session, number) WHERE phase = 'completed';
 CREATE INDEX tasks_kept ON tasks (id) WHERE keep IS NOT NULL;
+
+CREATE TABLE kept_parts (
+    -- Of downloads that were cancelled for resume data, which is a secret of which this is SHA-256.
+    digest TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    -- JSON of the Kept.
+    body BLOB NOT NULL,
+    -- 1: a task has the part now.
+    used INTEGER NOT NULL DEFAULT 0 CHECK (used IN (0, 1)),
+    created_at REAL NOT NULL
+) STRICT;
 
 CREATE TABLE contents (
     -- What the server answered to an upload, at most 1 MiB; apart from the tasks, which are read

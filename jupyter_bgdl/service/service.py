@@ -25,12 +25,14 @@ from jupyter_bgdl.model import (
     LogPage,
     SessionView,
     SubmitReply,
+    Submitted,
     TaskMetrics,
     TaskPage,
     TaskSpec,
     TaskView,
 )
 from jupyter_bgdl.properties import TaskChange
+from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.heart import Heart
 from jupyter_bgdl.service.launch_calls import LaunchCalls
@@ -175,6 +177,15 @@ class Service:
 
     async def cancel(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.act("cancel", user, identifier, number))
+
+    async def cancel_for_resume(self, user: str, identifier: str, number: int) -> CancelReply:
+        """Cancels a download, and keeps what was fetched for whoever has its resume data."""
+        return await self._hop(self._heart.cancel_for_resume(user, identifier, number))
+
+    async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
+        """A suspended download that goes on from resume data, of any session. Raises
+        :class:`InvalidResumeData`, and what :meth:`submit` raises."""
+        return await self._hop(self._heart.resume_from(user, identifier, request))
 
     async def retry(self, user: str, identifier: str, number: int) -> TaskView:
         """Opens a failed or cancelled task again; one that waits does so no longer."""

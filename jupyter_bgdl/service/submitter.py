@@ -17,7 +17,12 @@ from collections.abc import Mapping
 import msgspec
 
 from jupyter_bgdl.engine.protocol import FROM_MIRROR
-from jupyter_bgdl.errors import Cancelled, DestinationExists, DestinationNotAllowed
+from jupyter_bgdl.errors import (
+    Cancelled,
+    DestinationExists,
+    DestinationNotAllowed,
+    InvalidResumeData,
+)
 from jupyter_bgdl.model import (
     IfExists,
     Match,
@@ -29,10 +34,12 @@ from jupyter_bgdl.model import (
     WaitingFor,
 )
 from jupyter_bgdl.properties import TaskChange
+from jupyter_bgdl.resume_data import ResumeRequest
 from jupyter_bgdl.service import destinations, sources
 from jupyter_bgdl.service.destinations import Found
 from jupyter_bgdl.service.endings import check_takes_tasks
-from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.kept_parts import Kept
+from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.sessions import Sessions
@@ -43,6 +50,11 @@ from jupyter_bgdl.service.views import Row, spec_of
 
 _SPOILT = frozenset({"checksum_mismatch", "source_changed", "unexpected_content"})
 """Errors after which what was fetched is of no use."""
+
+_USED = "This resume data was used already; each can be used once. Download the file anew."
+
+_CHUNK = 1000
+"""Rows that are read at once."""
 
 
 class Submitter:
@@ -62,9 +74,15 @@ class Submitter:
         self._one_at_a_time = asyncio.Lock()
 
     async def submit(
-        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool = False
+        self,
+        user: str,
+        identifier: str,
+        specs: list[TaskSpec],
+        find_only: bool = False,
+        must_find: bool = False,
     ) -> SubmitReply:
-        """``find_only``: what is completed stays so, whatever became of it.
+        """``find_only``: what is completed stays so, whatever became of it. ``must_find``: what
+        is not there raises :class:`InvalidResumeData`.
 
         Raises the errors of :func:`checked`, and :class:`DestinationExists` or
         :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
@@ -81,17 +99,88 @@ class Submitter:
             with self._ledger.transaction():
                 session = self._sessions.get(user, identifier)
                 known = self._matches(session, found)
-                results = [
-                    self._found(known[one.wanted.match], one)
-                    if find_only and one.wanted.match in known
-                    else self._settle(session, options, one, known, sizes, digests)
-                    for one in found
-                ]
-                reply = SubmitReply(
-                    [Submitted(match, self._tasks.view(row)) for match, row in results]
-                )
+                if must_find and len(known) < len(found):
+                    raise InvalidResumeData(_USED)
+                if not known and _are_plain(found, digests):
+                    reply = self._add_all(session, options, found)
+                else:
+                    results = [
+                        self._found(known[one.wanted.match], one)
+                        if find_only and one.wanted.match in known
+                        else self._settle(session, options, one, known, sizes, digests)
+                        for one in found
+                    ]
+                    reply = SubmitReply(
+                        [Submitted(match, self._tasks.view(row)) for match, row in results]
+                    )
         self._scheduler.pump()
         return reply
+
+    async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
+        """Raises :class:`InvalidResumeData`, and what :meth:`submit` raises."""
+        parts = self._scheduler.kept_parts
+        kept, is_used = parts.find(user, request.resume_data)
+        if not is_used:
+            await asyncio.to_thread(kept.check)
+        spec = msgspec.structs.replace(kept.spec, resume=False)
+        if request.destination is not None:
+            spec = msgspec.structs.replace(spec, destination=request.destination)
+        if request.staging is not None:
+            spec = msgspec.structs.replace(spec, staging=request.staging)
+        # A cell that was run again finds its task.
+        reply = await self.submit(user, identifier, [spec], find_only=is_used, must_find=is_used)
+        number = reply.tasks[0].task.task_identifier
+        with self._ledger.transaction():
+            row = self._tasks.by_number(self._sessions.get(user, identifier), number)
+            kept, is_used = parts.find(user, request.resume_data)
+            is_new = row["phase"] == Phase.SUSPENDED and not row["attempts"]
+            if is_new and row["part_path"] is None and not is_used:
+                row = self._with_part(row, kept)
+                parts.used(request.resume_data)
+            elif row["error_code"] is not None:
+                raise InvalidResumeData(_USED)
+            if request.properties != TaskChange() and row["phase"] != Phase.COMPLETED:
+                row = self._scheduler.change(row, request.properties)
+        return Submitted(reply.tasks[0].match, self._tasks.view(row))
+
+    def _with_part(self, row: Row, kept: Kept) -> Row:
+        return self._tasks.update(
+            row,
+            part_path=kept.part.path,
+            part_device=kept.part.device,
+            part_inode=kept.part.inode,
+            extents=msgspec.json.encode(kept.extents),
+            validator=kept.validator,
+            total=kept.total,
+            received=kept.received,
+            resumed=kept.received,
+        )
+
+    def _add_all(self, session: Row, options: SessionOptions, found: list[Found]) -> SubmitReply:
+        """Downloads that are all new, with few statements."""
+        check_takes_tasks(session)
+        for one in found:
+            self._check_disk(one)
+        claims = [claim for one in found if (claim := one.wanted.claim) is not None]
+        writers = self._ledger.all("writers_of", claims=as_json(claims)) if claims else []
+        if writers or len(set(claims)) < len(claims):
+            # One of them is refused: find out which.
+            for one in found:
+                self._check_writer(one.wanted, None)
+                self._tasks.add(session, one.wanted, options)
+            raise AssertionError("two tasks of one submit write to one path")
+        first, last = self._tasks.add_all(session, [one.wanted for one in found], options)
+        self._ledger.on_commit(lambda: self._scheduler.watch_new(session["id"], first))
+        created = Match.CREATED
+        return SubmitReply(
+            [
+                Submitted(created, self._tasks.view(row))
+                for start in range(first, last + 1, _CHUNK)
+                for row in self._tasks.by_numbers(
+                    session, range(start, min(start + _CHUNK, last + 1))
+                )
+            ]
+        )
 
     def _matches(self, session: Row, found: list[Found]) -> dict[str, Row]:
         keys = msgspec.json.encode([one.wanted.match for one in found]).decode()
@@ -159,6 +248,10 @@ class Submitter:
         return bool(size == row["size"])
 
     def _check(self, found: Found, row: Row | None) -> None:
+        self._check_disk(found)
+        self._check_writer(found.wanted, row)
+
+    def _check_disk(self, found: Found) -> None:
         spec = found.wanted.spec
         if found.refusal is not None:
             raise DestinationNotAllowed(found.refusal)
@@ -167,7 +260,6 @@ class Submitter:
                 f"{spec.destination} exists already. "
                 'Pass if_exists="update", "replace" or "rename".'
             )
-        self._check_writer(found.wanted, row)
 
     def _check_writer(self, wanted: Wanted, row: Row | None) -> None:
         """Two tasks never write to one path (fault D10)."""
@@ -246,6 +338,15 @@ def _anew(spec: TaskSpec, old: TaskSpec) -> TaskChange:
         and getattr(spec, name) not in (getattr(born, name), getattr(old, name))
     }
     return TaskChange(**given)
+
+
+def _are_plain(found: list[Found], digests: Mapping[str, str]) -> bool:
+    """Whether, if none of them is known, each becomes a new download that has yet to begin."""
+    return (
+        not digests
+        and all(one.wanted.source is None for one in found)
+        and len({one.wanted.match for one in found}) == len(found)
+    )
 
 
 def _is_verified(known: Mapping[str, Row], wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:

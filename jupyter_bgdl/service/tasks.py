@@ -80,6 +80,39 @@ class Tasks:
         self._alive_again(session, row)
         return row
 
+    def add_all(
+        self, session: Row, wanted: list[Wanted], options: SessionOptions
+    ) -> tuple[int, int]:
+        """New tasks: the first and the last of their numbers."""
+        given = self._ledger.one("give_numbers", session=session["id"], count=len(wanted))
+        assert given
+        last: int = given["last_task"]
+        first, now, key = last - len(wanted) + 1, time.time(), session["id"]
+        self._ledger.many(
+            "add_tasks",
+            (
+                {
+                    "session": key,
+                    "number": number,
+                    "match": one.match,
+                    "now": now,
+                    **self._born(session, one, options, number, 1),
+                }
+                for number, one in enumerate(wanted, first)
+            ),
+        )
+        if session["undelivered"]:
+            self._journal.retract_finish(key)
+        user, identifier = self._sessions.name(key)
+
+        def tell() -> None:
+            for number in range(first, last + 1):
+                self._emit(StateChanged(user, identifier, number))
+            self._emit(StateChanged(user, identifier))
+
+        self._ledger.on_commit(tell)
+        return first, last
+
     def reopen(
         self,
         session: Row,

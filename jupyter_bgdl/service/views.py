@@ -121,6 +121,7 @@ class Views:
             path=row["path"],
             received=received,
             total=row["total"],
+            resumed_at=row["resumed"] if response is not None else None,
             rate=live.meter.rate() if live and moving else 0.0,
             attempts=row["attempts"],
             checksum=spec.checksum,

@@ -49,6 +49,14 @@ export interface ITaskView {
   host: string;
   url: string;
   description: string;
+  method?: string;
+  /** 0 to 1. */
+  priority?: number;
+  earliest_begin_date?: number | null;
+  count_of_bytes_client_expects_to_send?: number | null;
+  count_of_bytes_client_expects_to_receive?: number | null;
+  /** Bytes that came with resume data. */
+  resumed_at?: number | null;
   destination: string | null;
   path: string | null;
   received: number;

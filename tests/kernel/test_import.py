@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FACE = {
     "BackgroundTransferError", "Cancelled", "ChecksumMismatch", "DestinationExists",
     "DestinationNotAllowed", "DownloadTask", "ExtensionMissing", "HTTPStatusError",
-    "IncompatibleServer", "InvalidRequest", "NotAuthorized", "OtherFilesystem", "Progress",
-    "Request", "ServerNotFound", "ServerUnavailable", "Session", "SessionConfiguration",
+    "IncompatibleServer", "InvalidRequest", "InvalidResumeData", "NotAuthorized",
+    "OtherFilesystem", "Progress", "Request", "ServerNotFound", "ServerUnavailable", "Session", "SessionConfiguration",
     "SessionDelegate", "SessionInvalidated", "SessionOwnedElsewhere", "SourceChanged",
     "StillRunning", "Summary", "TaskNotFound", "TaskState", "TransferError", "TransferTimeout",
     "UnexpectedContent", "UploadTask", "WaitingFor", "background_session",

@@ -32,11 +32,11 @@ task.task_description = "two"
 task.earliest_begin_date = begin
 task.count_of_bytes_client_expects_to_send = 200
 task.count_of_bytes_client_expects_to_receive = 500_000
-known = session._call("GET", "/tasks/1", answer=type(task.view))
+known = session.call("GET", "/tasks/1", answer=type(task.view))
 print(known.priority, known.description, known.earliest_begin_date)
 print(task.priority, task.task_description, task.earliest_begin_date == begin)
 task.resume()
-known = session._call("GET", "/tasks/1", answer=type(task.view))
+known = session.call("GET", "/tasks/1", answer=type(task.view))
 print(known.priority, known.description, known.earliest_begin_date == begin.timestamp())
 print(known.count_of_bytes_client_expects_to_send, task.count_of_bytes_client_expects_to_receive)
 print(task.state.value, task.waiting_for.value)

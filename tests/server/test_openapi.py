@@ -124,6 +124,9 @@ def test_real_answers_are_as_it_says(
     call("POST", f"{task}/retry")
     call("POST", f"{task}/moved", {"path": f"{tmp_path}/b.bin"})
     call("POST", f"{task}/cancel")
+    assert call("POST", f"{task}/resume-data")["resume_data"] is None
+    wrong = {"resume_data": "unknown"}
+    assert call("POST", f"{session}/resumed", wrong)["error"]["code"] == "invalid_resume_data"
     call("DELETE", task)
     call("POST", f"{session}/log", {"text": "hello"})
     assert call("GET", f"{session}/log?after=0")["lines"]
