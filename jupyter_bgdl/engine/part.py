@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import secrets
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,6 +40,12 @@ _DENIED = {
     errno.EXDEV,
     errno.ENOENT,
 }
+
+
+_NO_TIME = 0.0005
+"""Seconds. Disks in memory, and such as don't wait for the platter."""
+_sync_took: dict[int, float] = {}
+"""Seconds of the last sync, by device."""
 
 
 @contextlib.contextmanager
@@ -172,10 +180,17 @@ class PartFile:
             if written == self.extents:
                 return False
             self._sync_failed = True
+            begun = time.monotonic()
             platform.sync_data(self.fd)
+            _sync_took[self.device] = time.monotonic() - begun
             self._sync_failed = False
             self.extents = written
             return True
+
+    @property
+    def syncs_at_once(self) -> bool:
+        """Whether a small part was on its disk in no time when that was tried last."""
+        return _sync_took.get(self.device, math.inf) < _NO_TIME
 
     def check(self) -> None:
         """Raises Abort ``part_lost`` if the path no longer names this file, whole."""

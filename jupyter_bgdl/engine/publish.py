@@ -1,6 +1,6 @@
 """Gives a complete part its name: never over a file that somebody else put there.
 
-    keep link ─▶ mode ─▶ fsync ─▶ name, exclusively ─▶ fsync the folder
+    keep link ─▶ mode ─▶ name, exclusively ─▶ fsync the folder
 
 Each step may be done twice. A target that has the part's inode is ours: an earlier attempt was
 killed after naming it. From another file system, a copy beside the target gets the name and the
@@ -134,8 +134,9 @@ def _prepare(unit: Publish, name: str, folder: int) -> None:
         status = os.fstat(fd)
         if not is_part(status, unit.part) or status.st_size != unit.size:
             raise Abort("part_lost")
+        # Its bytes were synced before the intent. The mode follows with the folder where that is
+        # journaled (ext4, xfs); elsewhere a power cut may leave a file for its owner alone.
         os.fchmod(fd, platform.file_mode())
-        os.fsync(fd)
     finally:
         os.close(fd)
     if unit.keep is not None:

@@ -129,7 +129,7 @@ class Transfer:
                     return Unchanged(self.unit.attempt)
             self.on_network = False
             if not self._sources.are_mixed:
-                if self.received > _QUICK:
+                if not self._is_over_soon():
                     self.left_network()
                 return self._verified()
             try:
@@ -140,6 +140,12 @@ class Transfer:
             self._sources.go_alone()
             self.on_network = True
             self._start_over(Abort("checksum_mismatch"))
+
+    def _is_over_soon(self) -> bool:
+        """Whether it is verified and durable before another could take its connection over."""
+        part = self._store.part
+        assert part is not None
+        return part.received <= _QUICK and part.syncs_at_once
 
     def _look_for_room(self, size: int | None) -> None:
         """Raises Abort ``disk_space`` before bytes are fetched for which there is no room; of a
