@@ -57,8 +57,8 @@ class Properties:
         """Not before this moment of the server's wall clock (maybe later), in UTC; None: any time.
 
         Set it to an aware datetime, or to a timedelta from now. A datetime without a zone raises
-        InvalidRequest, which shows how to give it one. Too late for a task that runs. Apple:
-        ``earliestBeginDate``.
+        InvalidRequest, which shows how to give it one. A task that runs or is completed keeps
+        the one it has. Apple: ``earliestBeginDate``.
         """
         moment: float | None = self._get("earliest_begin_date")
         return None if moment is None else datetime.fromtimestamp(moment, UTC)

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET
 
 from jupyter_bgdl.engine.protocol import Ending, Engine, Progress, Report
-from jupyter_bgdl.errors import Cancelled, InvalidRequest, TransferTimeout
+from jupyter_bgdl.errors import Cancelled, TransferTimeout
 from jupyter_bgdl.model import Phase, SessionOptions, WaitingFor
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service.alarms import Alarms, Rung
@@ -317,14 +317,10 @@ class Scheduler:
         return row
 
     def change(self, row: Row, change: TaskChange) -> Row:
-        """Raises :class:`InvalidRequest` for what comes too late to mean anything."""
+        """A date that comes too late is left out: a cell that sets it may be run again."""
+        if row["phase"] not in (Phase.SUSPENDED, Phase.WAITING):
+            change = msgspec.structs.replace(change, earliest_begin_date=UNSET)
         dated = change.earliest_begin_date is not UNSET
-        if row["phase"] == Phase.COMPLETED:
-            described = msgspec.structs.replace(TaskChange(), description=change.description)
-            if change != described:
-                raise InvalidRequest("A completed task takes no other property than a description.")
-        elif dated and row["phase"] not in (Phase.SUSPENDED, Phase.WAITING):
-            raise InvalidRequest("The task runs: it is too late for an earliest_begin_date.")
         before = row["priority"]
         row = self._tasks.change(row, change)
         if row["phase"] != Phase.WAITING:

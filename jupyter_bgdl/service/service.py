@@ -192,8 +192,7 @@ class Service:
         return await self._hop(self._heart.act("retry", user, identifier, number))
 
     async def change(self, user: str, identifier: str, number: int, change: TaskChange) -> TaskView:
-        """Raises :class:`InvalidRequest` for what comes too late: the date of a running task,
-        anything but the description of a completed one."""
+        """Properties that come too late have no effect: the date of a running task is left out."""
         return await self._hop(self._heart.change(user, identifier, number, change))
 
     async def remove(self, user: str, identifier: str, number: int) -> None:

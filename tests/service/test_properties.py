@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from msgspec import convert
 
-from jupyter_bgdl.errors import InvalidRequest
 from jupyter_bgdl.model import Phase, WaitingFor
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service.turns import Turns
@@ -75,20 +74,22 @@ async def test_a_date_is_set_moved_and_taken_away_while_it_waits(house: Any) -> 
     assert (view.waiting_for, view.earliest_begin_date) == (WaitingFor.TURN, None)
 
 
-async def test_what_comes_too_late_is_refused(house: Any) -> None:
+async def test_a_date_that_comes_too_late_has_no_effect(house: Any) -> None:
     await house.attach()
     await house.submit(house.spec())
     fetch = await house.engine.fetch()
-    with pytest.raises(InvalidRequest, match="too late"):
-        await house.service.change(U, S, 1, TaskChange(earliest_begin_date=time.time() + 9))
-    assert (await house.service.change(U, S, 1, TaskChange(priority=1.0))).priority == 1.0
+    late = TaskChange(earliest_begin_date=time.time() + 99, priority=1.0)
+    view = await house.service.change(U, S, 1, late)
+    assert (view.phase, view.earliest_begin_date, view.priority) == (Phase.RUNNING, None, 1.0)
+    await house.service.suspend(U, S, 1)
+    await house.service.resume(U, S, 1)
+    fetch = await house.engine.fetch()
     house.engine.ready(fetch, house.engine.headers(fetch))
     house.engine.published(await house.engine.publish())
     await house.until_phase(1, Phase.COMPLETED)
-    with pytest.raises(InvalidRequest, match="completed"):
-        await house.service.change(U, S, 1, TaskChange(priority=0.1))
     view = await house.service.change(U, S, 1, TaskChange(description="seen"))
-    assert (view.description, view.priority) == ("seen", 1.0)
+    view = await house.service.change(U, S, 1, late)
+    assert (view.description, view.phase, view.earliest_begin_date) == ("seen", "completed", None)
 
 
 async def test_properties_that_are_given_anew_count_for_the_task_that_is_found(house: Any) -> None:
