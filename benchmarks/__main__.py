@@ -13,6 +13,7 @@ from benchmarks import (
     cpu_per_gb,
     handler_latency,
     kernel_import,
+    large_session,
     one_file_http,
     one_file_http_engine,
     one_file_https,
@@ -42,6 +43,7 @@ FIGURES: dict[str, Measure] = {
     "handler-latency-p50": handler_latency.measure,
     "handler-latency-p99": handler_latency.measure,
     kernel_import.NAME: kernel_import.measure,
+    **dict.fromkeys(large_session.NAMES, large_session.measure),
 }
 """By name. Figures with the same function are measured in the same run."""
 

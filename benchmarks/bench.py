@@ -29,15 +29,17 @@ class Bench:
     small_files: int
     endurance: int
     """How much passes through the worker whose memory is watched."""
+    large_session: int
+    """Tasks of the session that is to be large."""
     _digests: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def thorough(cls) -> Bench:
-        return cls(7, 512 * MIB, 2048 * MIB, 1024 * MIB, 2000, 20_000_000_000)
+        return cls(7, 512 * MIB, 2048 * MIB, 1024 * MIB, 2000, 20_000_000_000, 100_000)
 
     @classmethod
     def quick(cls) -> Bench:
-        return cls(3, 256 * MIB, 512 * MIB, 256 * MIB, 500, 2_000_000_000)
+        return cls(3, 256 * MIB, 512 * MIB, 256 * MIB, 500, 2_000_000_000, 100_000)
 
     @property
     def slow_size(self) -> int:

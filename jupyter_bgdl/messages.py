@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from jupyter_bgdl.asks import Ask
 from jupyter_bgdl.model import Event, SessionView, TaskView
 
 
@@ -34,6 +35,8 @@ class Deliver(Struct, frozen=True, tag_field="type", tag="deliver"):
     epoch: int
     parked: bool = False
     """Also those that were parked: their handler has been registered again."""
+    answers: list[Ask] = []
+    """What its delegate has methods for."""
 
 
 class Acknowledge(Struct, frozen=True, tag_field="type", tag="acknowledge"):

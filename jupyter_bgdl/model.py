@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from jupyter_bgdl.asks import Challenge
 from jupyter_bgdl.errors import InvalidRequest
 from jupyter_bgdl.launches import LaunchView
 from jupyter_bgdl.properties import DEFAULT_PRIORITY, Bytes, Description, Priority
@@ -304,6 +305,8 @@ class TaskView(Struct, frozen=True, kw_only=True):
     verified: bool = False
     length_unverified: bool = False
     """Nothing said how long the file is: neither the response nor the one who asked for it."""
+    challenge: Challenge | None = None
+    """Why it waits for credentials, while it does."""
     error: ErrorView | None = None
     response: ResponseView | None = None
     created_at: float
@@ -361,6 +364,10 @@ class EventKind(StrEnum):
     """The file is at ``task.path``; always before the task's COMPLETED."""
     COMPLETED = "completed"
     """Last event of a generation; ``task.error`` says how it went."""
+    CHALLENGE = "challenge"
+    """The task waits for credentials; ``task.challenge`` says why. Wants an answer."""
+    DELAYED_REQUEST = "delayed_request"
+    """The task's date has come: may it begin? Wants an answer."""
     SESSION_FINISHED = "session_finished"
     """All tasks are done and all their events were delivered."""
     SESSION_INVALID = "session_invalid"
@@ -430,6 +437,8 @@ class AttachReply(Struct, frozen=True, kw_only=True):
     tasks: list[TaskView] = []
     """The active ones (not completed); the rest is paged."""
     undelivered: int = 0
+    environment: list[str] = []
+    """Variables of the kernel's environment that headers refer to: the owner is to give them."""
 
 
 class DetachRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,9 +10,11 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from jupyter_bgdl.engine.protocol import Attempt, Engine, Fetch, Progress, Unit, Upload
 from jupyter_bgdl.model import Phase, SessionOptions
+from jupyter_bgdl.service.environment import Environment
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.pace import Pace, Place
 from jupyter_bgdl.service.rates import Meter
@@ -31,6 +33,7 @@ class Engagements:
         tasks: Tasks,
         live: dict[int, Live],
         free: Callable[[int], None],
+        environment: Environment,
     ) -> None:
         """``free`` is called, outside a transaction, with a task that waited for the engine to
         let go of it."""
@@ -39,6 +42,7 @@ class Engagements:
         self._tasks = tasks
         self._live = live
         self._free = free
+        self._environment = environment
         self._pace = Pace()
         self._in_hand: list[Unit] = []
         """Committed, and to be submitted."""
@@ -82,11 +86,12 @@ class Engagements:
     def transfer(self, row: Row, options: SessionOptions) -> None:
         """For a task in phase running."""
         attempt = self._engage(row, fetching=True)
+        fill = partial(self._environment.headers, row["session"])
         unit: Fetch | Upload
         if row["source"] is not None:
-            unit = upload_of(row, attempt, options)
+            unit = upload_of(row, attempt, options, fill)
         else:
-            unit = fetch_of(row, attempt, options)
+            unit = fetch_of(row, attempt, options, fill)
         self.submit(unit)
 
     def submit(self, unit: Unit) -> None:

@@ -16,8 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from jupyter_bgdl.asks import Answer, Ask
 from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.protocol import Engine
+from jupyter_bgdl.environment import names_in
 from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable
 from jupyter_bgdl.model import (
     AttachReply,
@@ -192,6 +194,8 @@ class Heart:
         with self._ledger.transaction():
             row, is_owner, created, changed = self.sessions.attach(user, identifier, request)
             row = self.launches.attached(row, is_owner)
+            named = names_in(self.sessions.options(row).additional_headers)
+            row = self._scheduler.environment.want(row, named)
         active = self._ledger.all("active_page", session=row["id"], after=0, limit=MAX_ACTIVE)
         return AttachReply(
             session=self._views.session(row),
@@ -202,6 +206,7 @@ class Heart:
             changed=changed,
             tasks=[self._tasks.view(task) for task in active],
             undelivered=row["undelivered"],
+            environment=self._scheduler.environment.names(row),
         )
 
     async def detach(self, user: str, identifier: str, epoch: int) -> None:
@@ -262,6 +267,20 @@ class Heart:
             self._scheduler.change(row, change)
         self._scheduler.pump()
         return self._tasks.view(self._task(user, identifier, number))
+
+    async def answer(self, user: str, identifier: str, number: int, answer: Answer) -> TaskView:
+        row = self._task(user, identifier, number)
+        options = self.sessions.options(self.sessions.by_id(row["session"]))
+        with self._ledger.transaction():
+            self._scheduler.asks.answer(row, answer, options)
+        self._scheduler.pump()
+        return self._tasks.view(self._task(user, identifier, number))
+
+    async def give_environment(self, user: str, identifier: str, values: dict[str, str]) -> None:
+        session = self.sessions.get(user, identifier)
+        with self._ledger.transaction():
+            self._scheduler.asks.given(session, values)
+        self._scheduler.pump()
 
     async def cancel_for_resume(self, user: str, identifier: str, number: int) -> CancelReply:
         row = self._task(user, identifier, number)
@@ -328,12 +347,15 @@ class Heart:
 
     # Journal
 
-    async def deliver(self, user: str, identifier: str, epoch: int, parked: bool) -> None:
+    async def deliver(
+        self, user: str, identifier: str, epoch: int, parked: bool, answers: list[Ask]
+    ) -> None:
         row = self.sessions.get(user, identifier)
         self.sessions.check_epoch(row, epoch)
-        if parked:
-            with self._ledger.transaction():
+        with self._ledger.transaction():
+            if parked:
                 self._journal.unpark(row)
+            self._scheduler.asks.listens(row, answers, anew=parked)
 
     async def events(
         self, user: str, identifier: str, epoch: int, after: int, limit: int

@@ -92,6 +92,8 @@ class Launches:
         for row in self._ledger.all("launch_candidates"):
             if row["id"] in self._running:
                 continue
+            if not self._sessions.options(row).sends_launch_events:
+                continue
             if row["launch_due"] > clock:
                 later = True
             else:

@@ -31,7 +31,7 @@ from jupyter_bgdl.service import destinations
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import collect
-from jupyter_bgdl.service.policy import Again, Give, History, Settings, judge
+from jupyter_bgdl.service.policy import Again, Give, History, Settings, is_signed, judge
 from jupyter_bgdl.service.redaction import redacted
 from jupyter_bgdl.service.submission import folded
 from jupyter_bgdl.service.tasks import TURN, Tasks, part_of
@@ -262,14 +262,15 @@ class Outcomes:
             status_tries=row["status_tries"],
             name_tries=row["name_tries"],
             refetched=bool(row["refetched"]),
+            signed=is_signed(spec_of(row).request.url),
         )
         decision = judge(report, history, self._settings)
         if isinstance(decision, Give):
             self._give_up(row, report, decision)
         else:
-            self._again(row, decision, received)
+            self._again(row, report, decision, received)
 
-    def _again(self, row: Row, decision: Again, received: int) -> None:
+    def _again(self, row: Row, report: Failed, decision: Again, received: int) -> None:
         waiting_for, due = decision.waiting_for, None
         if waiting_for is not WaitingFor.TURN and decision.delay < math.inf:
             due = self._ledger.clock() + decision.delay
@@ -287,6 +288,11 @@ class Outcomes:
         if decision.from_zero:
             self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)
+        if waiting_for is WaitingFor.CREDENTIALS:
+            answered = _status(report.status_code or 0)
+            row = self._scheduler.asks.challenge(
+                row, report.status_code, f"the server answered {answered}"
+            )
         self._scheduler.after(row)
 
     def _give_up(self, row: Row, report: Failed, decision: Give) -> None:

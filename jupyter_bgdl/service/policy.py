@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
 
@@ -20,6 +21,9 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2."""
 _NETWORK = frozenset({"refused", "unreachable", "name_not_resolved"})
 """Nothing answers at all: this waits for the network, not for the server."""
+
+
+_SIGNATURES = frozenset({"x-amz-signature", "x-goog-signature", "signature", "sig"})
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -57,6 +61,8 @@ class History(Struct, frozen=True, kw_only=True):
     status_tries: int
     name_tries: int
     refetched: bool
+    signed: bool = False
+    """The address has a signature, which expires."""
 
 
 class Again(Struct, frozen=True, kw_only=True):
@@ -98,6 +104,8 @@ def judge(failed: Failed, history: History, settings: Settings) -> Again | Give:
         return _again(history, WaitingFor.DISK_SPACE, settings.disk_retry, "Disk is full")
     if outcome.verdict is Verdict.CREDENTIALS:
         return _again(history, WaitingFor.CREDENTIALS, float("inf"), "Needs credentials")
+    if failed.code == "http_status" and failed.status_code == 403 and _was_let_in(history):
+        return _again(history, WaitingFor.CREDENTIALS, float("inf"), "Access expired")
     if outcome.verdict is Verdict.REFETCH:
         if history.refetched:
             return Give(ChecksumMismatch.code, _message(failed), outcome.reason)
@@ -131,6 +139,17 @@ def judge(failed: Failed, history: History, settings: Settings) -> Again | Give:
         )
     delay = backoff(history.tries, settings.backoff_base, settings.backoff_cap)
     return _again(history, WaitingFor.RETRY, delay, outcome.reason, tries=history.tries + 1)
+
+
+def _was_let_in(history: History) -> bool:
+    """A 403 (which the engine had resolved anew) is an expired login or signature, and no refusal,
+    if bytes came before, or the address was made for its holder (fault R5)."""
+    return history.received > 0 or history.signed
+
+
+def is_signed(url: str) -> bool:
+    """Whether the query has a signature, as those of S3, Google, CloudFront and Azure."""
+    return any(name.lower() in _SIGNATURES for name, _ in parse_qsl(urlsplit(url).query))
 
 
 def _status(failed: Failed, history: History, settings: Settings, reason: str) -> Again | Give:

@@ -105,6 +105,7 @@ UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :wai
     refetched = 0, intent = NULL, path = NULL, size = NULL, keep = NULL, verified = 0,
     length_unverified = 0,
     error_code = NULL, error_message = NULL, response = NULL, metrics = NULL, completed_at = NULL,
+    challenge = NULL,
     held = :held, resumed = NULL
 WHERE id = :id AND phase = 'completed'
 RETURNING *;
@@ -217,11 +218,22 @@ SELECT number, time, source, text FROM session_log
 WHERE session = :session AND number > :after ORDER BY number LIMIT :limit;
 
 -- name: launch_candidates
--- All is done, events wait, and nobody is there to hear them.
+-- Nobody is there to hear the events that wait: all is done, or one of them is an ask.
 SELECT * FROM sessions
 WHERE owner IS NULL AND launch IS NOT NULL AND launches = 1 AND undelivered > 0
-    AND suspended + waiting + running = 0
+    AND (suspended + waiting + running = 0 OR EXISTS (
+        SELECT 1 FROM events WHERE session = sessions.id
+            AND kind IN ('challenge', 'delayed_request') AND parked IS NULL))
 ORDER BY id;
+
+-- name: wanting_credentials
+SELECT * FROM tasks WHERE session = :session AND waiting_for = 'credentials' ORDER BY number;
+
+-- name: unasked
+-- Of those, the ones about which the delegate has nothing to answer in the journal.
+SELECT * FROM tasks WHERE session = :session AND waiting_for = 'credentials' AND NOT EXISTS (
+    SELECT 1 FROM events WHERE task = tasks.id AND kind = 'challenge')
+ORDER BY number;
 
 -- name: oldest_undelivered
 SELECT min(sequence) AS sequence FROM events WHERE session = :session AND parked IS NULL;

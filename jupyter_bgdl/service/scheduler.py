@@ -23,8 +23,10 @@ from jupyter_bgdl.errors import Cancelled, TransferTimeout
 from jupyter_bgdl.model import Phase, SessionOptions, WaitingFor
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service.alarms import Alarms, Rung
+from jupyter_bgdl.service.asks import Asks
 from jupyter_bgdl.service.disk import DiskWatch
 from jupyter_bgdl.service.engagements import Engagements
+from jupyter_bgdl.service.environment import Environment
 from jupyter_bgdl.service.kept_parts import KeptParts
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
@@ -62,13 +64,15 @@ class Scheduler:
     ) -> None:
         self._ledger = ledger
         self._engine = engine
-        self.engagements = Engagements(ledger, engine, tasks, live, self._free)
+        self.environment = Environment(ledger)
+        self.engagements = Engagements(ledger, engine, tasks, live, self._free, self.environment)
         self._sessions = sessions
         self._tasks = tasks
         self._settings = settings
         self._leftovers = leftovers
         self.kept_parts = KeptParts(ledger, sessions, leftovers)
         self.uploads = Uploads(ledger, sessions, tasks, self)
+        self.asks = Asks(ledger, sessions, tasks, self.environment, self)
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
         self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
@@ -262,9 +266,13 @@ class Scheduler:
         try:
             with self._ledger.transaction():
                 begun = self._tasks.begin(picked)
+                gone = len(begun)
                 for row in begun:
                     if row["phase"] == Phase.FINISHING:
                         self.engagements.publish(row)
+                    elif missing := self.environment.missing(row, options[row["session"]]):
+                        self.after(self.asks.lacks(row, missing))
+                        gone -= 1
                     else:
                         self.engagements.transfer(row, options[row["session"]])
         except sqlite3.Error:
@@ -272,8 +280,8 @@ class Scheduler:
                 self._free(task)
             raise
         self.engagements.hand_over()
-        # Fewer: some entries were out of date.
-        return len(begun) < len(picked)
+        # Fewer: some entries were out of date, or have to wait after all.
+        return gone < len(picked)
 
     # What a person, or the clock, wants. All inside a transaction.
 
@@ -366,7 +374,9 @@ class Scheduler:
             row = self._tasks.get(task)
             if row is None or row["due"] is None or row["due"] > now:
                 continue
-            if row["waiting_for"] == WaitingFor.DISK_SPACE and self._disk.is_short(task):
+            if row["waiting_for"] == WaitingFor.EARLIEST_BEGIN_DATE:
+                self.begin(row)  # Nobody said otherwise.
+            elif row["waiting_for"] == WaitingFor.DISK_SPACE and self._disk.is_short(task):
                 self.after(self._tasks.update(row, due=now + self._settings.disk_retry))
             else:
                 self.wake(row)
@@ -394,8 +404,16 @@ class Scheduler:
     def _begin_date(self, row: Row) -> None:
         """Its date may have been moved, or the clock set back, since the alarm was set."""
         if begins_at(row) > time.time():
+            if row["due"] is not None:
+                row = self._tasks.wait(row, WaitingFor.EARLIEST_BEGIN_DATE, DATE, None)
             self.after(row)
-            return
+        elif self.asks.delays(row):
+            self.asks.delay(row)
+        elif row["due"] is None:
+            self.begin(row)
+
+    def begin(self, row: Row) -> None:
+        """For a task whose date has come: it waits for its turn."""
         # The time that it may take is counted from here.
         options = self._sessions.options(self._sessions.by_id(row["session"]))
         row = self._tasks.wait(

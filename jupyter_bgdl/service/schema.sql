@@ -64,6 +64,10 @@ CREATE TABLE sessions (
     launch_notice TEXT,
     -- 1: its owner is a kernel that the server started and that nobody has opened yet.
     launched INTEGER NOT NULL DEFAULT 0 CHECK (launched IN (0, 1)),
+    -- JSON: the asks (asks.Ask) that the delegate has methods for, as the last owner said.
+    answers TEXT NOT NULL DEFAULT '[]',
+    -- JSON: names of the environment variables that headers refer to. Their values are nowhere here.
+    environment TEXT NOT NULL DEFAULT '[]',
     -- 1: it was invalidated. It goes when its last event, session_invalid, was dealt with.
     ending INTEGER NOT NULL DEFAULT 0 CHECK (ending IN (0, 1)),
     created_at REAL NOT NULL,
@@ -135,6 +139,8 @@ CREATE TABLE tasks (
     -- JSON of the ResponseView.
     response BLOB,
 
+    -- JSON of the newest Challenge of the generation: what it waits, or waited, for credentials for.
+    challenge BLOB,
     -- JSON: the newest TransactionMetrics of the generation; NULL: none was asked for yet.
     metrics BLOB,
     -- JSON of the Held: what the generation before published, to stay if the source is unchanged.
@@ -188,6 +194,7 @@ CREATE UNIQUE INDEX tasks_one_writer ON tasks (claim)
     WHERE claim IS NOT NULL AND phase <> 'completed';
 CREATE INDEX tasks_active ON tasks (session, number) WHERE phase <> 'completed';
 CREATE INDEX tasks_completed ON tasks (session, number) WHERE phase = 'completed';
+CREATE INDEX tasks_wanting ON tasks (session) WHERE waiting_for = 'credentials';
 CREATE INDEX tasks_kept ON tasks (id) WHERE keep IS NOT NULL;
 
 CREATE TABLE kept_parts (
@@ -213,7 +220,8 @@ CREATE TABLE events (
     session INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     sequence INTEGER NOT NULL CHECK (sequence > 0),
     kind TEXT NOT NULL CHECK (kind IN
-        ('finished_downloading', 'completed', 'session_finished', 'session_invalid')),
+        ('finished_downloading', 'completed', 'session_finished', 'session_invalid',
+        'challenge', 'delayed_request')),
     task INTEGER REFERENCES tasks (id) ON DELETE CASCADE,
     generation INTEGER,
     -- JSON of the TaskView as it was.
@@ -236,6 +244,8 @@ CREATE TABLE events (
 CREATE UNIQUE INDEX events_once ON events (task, generation, kind) WHERE task IS NOT NULL;
 CREATE UNIQUE INDEX events_one_finish ON events (session) WHERE kind = 'session_finished';
 CREATE UNIQUE INDEX events_one_end ON events (session) WHERE kind = 'session_invalid';
+CREATE INDEX events_asks ON events (session)
+    WHERE kind IN ('challenge', 'delayed_request') AND parked IS NULL;
 CREATE INDEX events_deliverable ON events (session, sequence) WHERE parked IS NULL;
 
 CREATE TABLE session_log (
@@ -262,6 +272,16 @@ WHEN NEW.kind = 'completed' AND NOT EXISTS (
     WHERE id = NEW.task AND phase = 'completed' AND generation = NEW.generation)
 BEGIN
     SELECT RAISE(ABORT, 'a terminal event of a task that is not completed');
+END;
+
+-- What is asked about a task is asked as long as it waits for that: credentials, or, after its
+-- date (then it has a due time as well), to be told whether to begin.
+CREATE TRIGGER asks_over AFTER UPDATE OF phase, waiting_for, due ON tasks
+WHEN (OLD.waiting_for = 'credentials' AND NEW.waiting_for IS NOT 'credentials')
+    OR (OLD.waiting_for = 'earliest_begin_date' AND OLD.due IS NOT NULL
+        AND (NEW.waiting_for IS NOT 'earliest_begin_date' OR NEW.due IS NULL))
+BEGIN
+    DELETE FROM events WHERE task = NEW.id AND kind IN ('challenge', 'delayed_request');
 END;
 
 CREATE TRIGGER tasks_added AFTER INSERT ON tasks BEGIN

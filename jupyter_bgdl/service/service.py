@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from jupyter_bgdl.asks import Answer, Ask
 from jupyter_bgdl.engine.protocol import Engine
 from jupyter_bgdl.errors import BackgroundTransferError, ServerUnavailable
 from jupyter_bgdl.model import (
@@ -178,6 +179,15 @@ class Service:
     async def cancel(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.act("cancel", user, identifier, number))
 
+    async def answer(self, user: str, identifier: str, number: int, answer: Answer) -> TaskView:
+        """How a task goes on that waits for credentials, or to be told whether to begin. Raises
+        :class:`InvalidRequest` for an address or headers that can't be."""
+        return await self._hop(self._heart.answer(user, identifier, number, answer))
+
+    async def give_environment(self, user: str, identifier: str, values: dict[str, str]) -> None:
+        """Variables that headers refer to; held in memory. What waited for them goes on."""
+        await self._hop(self._heart.give_environment(user, identifier, values))
+
     async def cancel_for_resume(self, user: str, identifier: str, number: int) -> CancelReply:
         """Cancels a download, and keeps what was fetched for whoever has its resume data."""
         return await self._hop(self._heart.cancel_for_resume(user, identifier, number))
@@ -233,10 +243,18 @@ class Service:
 
     # Journal
 
-    async def deliver(self, user: str, identifier: str, epoch: int, parked: bool) -> None:
+    async def deliver(
+        self,
+        user: str,
+        identifier: str,
+        epoch: int,
+        parked: bool,
+        answers: list[Ask] = [],  # noqa: B006  # never changed
+    ) -> None:
         """Checks the epoch (:class:`SessionInvalidated`); ``parked``: parked events can be handed
-        out again."""
-        await self._hop(self._heart.deliver(user, identifier, epoch, parked))
+        out again, and what was asked and not answered is asked again; ``answers``: what the owner's
+        delegate has methods for."""
+        await self._hop(self._heart.deliver(user, identifier, epoch, parked, answers))
 
     async def events(
         self, user: str, identifier: str, epoch: int, *, after: int, limit: int

@@ -9,6 +9,7 @@ import hashlib
 import os.path
 import string
 import unicodedata
+from functools import cached_property, lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ METHODS = ("PUT", "POST", "PATCH")
 """Of an upload."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Wanted(Struct, frozen=True, kw_only=True, dict=True):
     """A spec that was found to be well-formed, and what follows from it."""
 
     spec: TaskSpec
@@ -41,7 +42,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     source: Source | None = None
     """The file to upload, as it was found on the disk."""
 
-    @property
+    @cached_property
     def match(self) -> str:
         """Finds the task when it is submitted again. A digest: the URL may hold secrets."""
         spec = self.spec
@@ -164,6 +165,7 @@ def _checksum(given: str | None) -> str | None:
     return f"{algorithm}:{digest}"
 
 
+@lru_cache(64)  # All of one call go into few folders.
 def _absolute(path: str, what: str) -> str:
     if "\0" in path:
         raise InvalidRequest(f"{what} holds a NUL character.")

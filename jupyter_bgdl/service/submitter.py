@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import msgspec
 
 from jupyter_bgdl.engine.protocol import FROM_MIRROR
+from jupyter_bgdl.environment import names_in
 from jupyter_bgdl.errors import (
     Cancelled,
     DestinationExists,
@@ -98,6 +99,8 @@ class Submitter:
             digests = await asyncio.to_thread(destinations.digests, unsure)
             with self._ledger.transaction():
                 session = self._sessions.get(user, identifier)
+                named = set().union(*(names_in(spec.request.headers) for spec in specs))
+                self._scheduler.environment.want(session, named)
                 known = self._matches(session, found)
                 if must_find and len(known) < len(found):
                     raise InvalidResumeData(_USED)
@@ -234,7 +237,7 @@ class Submitter:
     def _found(self, row: Row, found: Found) -> tuple[Match, Row]:
         """As it is; only the newer request counts, if there will be another attempt."""
         if row["phase"] not in (Phase.COMPLETED, Phase.SUSPENDED):
-            row = self._renew(row, found.wanted)
+            row = self._renew(row, found.wanted, only_if_new=True)
         return Match.FOUND, row
 
     def _is_there(self, row: Row, wanted: Wanted, sizes: Mapping[str, int | None]) -> bool:
@@ -271,9 +274,10 @@ class Submitter:
                 f"{wanted.spec.destination}."
             )
 
-    def _renew(self, row: Row, wanted: Wanted) -> Row:
+    def _renew(self, row: Row, wanted: Wanted, *, only_if_new: bool = False) -> Row:
         """The newer request counts from the next attempt on: a signed URL, or a token, may have
-        been replaced. Where the file goes stays."""
+        been replaced. Where the file goes stays. ``only_if_new``: the same credentials are not
+        tried again."""
         old = spec_of(row)
         if old.request != wanted.spec.request:
             new = msgspec.structs.replace(old, request=wanted.spec.request)
@@ -283,7 +287,8 @@ class Submitter:
             row = self._scheduler.change(row, change)
         if wanted.source is not None:
             row = self._scheduler.uploads.renew(row, wanted)
-        if row["waiting_for"] == WaitingFor.CREDENTIALS:
+        is_new = old.request != wanted.spec.request
+        if row["waiting_for"] == WaitingFor.CREDENTIALS and (is_new or not only_if_new):
             row = self._scheduler.wake(row)
         if wanted.spec.resume:
             row = self._scheduler.resume(row)

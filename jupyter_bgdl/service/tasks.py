@@ -258,6 +258,12 @@ class Tasks:
                 if session["ending"]:
                     self._journal.append(session, EventKind.SESSION_INVALID)
 
+    def ask(self, row: Row, kind: EventKind) -> None:
+        """The delegate is to say how the task goes on; see :mod:`~.asks`."""
+        session = self._sessions.by_id(row["session"])
+        self._journal.append(session, kind, row, self.view(row))
+        self._sessions.changed(session)
+
     def note(self, row: Row, text: str) -> None:
         """Tell the session's log something about the task."""
         self._log.add(row["session"], f"{row['name']}: {text}", "server")

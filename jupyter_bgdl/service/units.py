@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -18,11 +19,15 @@ from jupyter_bgdl.engine.protocol import (
     Source,
     Upload,
 )
-from jupyter_bgdl.model import IfExists, SessionOptions, TaskSpec
+from jupyter_bgdl.model import IfExists, SessionOptions
 from jupyter_bgdl.service import staging
+from jupyter_bgdl.service.environment import headers_of
 from jupyter_bgdl.service.policy import STATUS_TRIES
 from jupyter_bgdl.service.tasks import part_of
 from jupyter_bgdl.service.views import Row, spec_of
+
+Fill = Callable[[dict[str, str]], dict[str, str]]
+"""Makes headers as they are sent of those that are written down."""
 
 
 class Intent(Struct, frozen=True, kw_only=True):
@@ -64,7 +69,7 @@ def held_in(row: Row) -> Held:
     return msgspec.json.decode(row["held"], type=Held)
 
 
-def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
+def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill) -> Fetch:
     spec = spec_of(row)
     destination = spec.destination
     name = None
@@ -77,7 +82,7 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions) -> Fetch:
         url=spec.request.url,
         mirrors=spec.mirrors,
         method=spec.request.method,
-        headers=_headers(spec, options),
+        headers=fill(headers_of(spec, options)),
         folder=row["folder"],
         name=name,
         part=part_of(row),
@@ -133,7 +138,7 @@ def resumption_of(row: Row) -> Resumption | None:
     return msgspec.json.decode(row["resumption"], type=Resumption)
 
 
-def upload_of(row: Row, attempt: Attempt, options: SessionOptions) -> Upload:
+def upload_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill) -> Upload:
     spec, source = spec_of(row), source_of(row)
     assert source is not None
     return Upload(
@@ -142,7 +147,7 @@ def upload_of(row: Row, attempt: Attempt, options: SessionOptions) -> Upload:
         connections=options.maximum_connections_per_host,
         url=spec.request.url,
         method=spec.request.method,
-        headers=_headers(spec, options),
+        headers=fill(headers_of(spec, options)),
         source=source,
         resumption=resumption_of(row),
         last=row["status_tries"] >= STATUS_TRIES,
@@ -152,10 +157,3 @@ def upload_of(row: Row, attempt: Attempt, options: SessionOptions) -> Upload:
         proxy=options.proxy,
         ca_bundle=options.ca_bundle,
     )
-
-
-def _headers(spec: TaskSpec, options: SessionOptions) -> dict[str, str]:
-    """The session's, and the request's own, which win."""
-    own = {name.lower() for name in spec.request.headers}
-    shared = {k: v for k, v in options.additional_headers.items() if k.lower() not in own}
-    return {**shared, **spec.request.headers}

@@ -7,6 +7,7 @@ if its engine is gone, nobody knows whether the server acted on it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -125,7 +126,8 @@ class Uploads:
 
     def unit(self, row: Row) -> Upload:
         options = self._sessions.options(self._sessions.by_id(row["session"]))
-        return upload_of(row, Attempt(row["id"], row["attempt"]), options)
+        fill = partial(self._scheduler.environment.headers, row["session"])
+        return upload_of(row, Attempt(row["id"], row["attempt"]), options, fill)
 
     # Reading
 

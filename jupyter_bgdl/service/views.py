@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 from msgspec import Struct
 
+from jupyter_bgdl.asks import Challenge
 from jupyter_bgdl.engine.protocol import Attempt
 from jupyter_bgdl.launches import LaunchCell, LaunchView
 from jupyter_bgdl.model import (
@@ -87,13 +88,16 @@ class Views:
             received = max(received, live.received)
         waiting_for = WaitingFor(row["waiting_for"]) if row["waiting_for"] else None
         until = None
-        if waiting_for is WaitingFor.EARLIEST_BEGIN_DATE:
+        if waiting_for is WaitingFor.EARLIEST_BEGIN_DATE and row["due"] is None:
             until = spec.earliest_begin_date
         elif row["due"] is not None:
             until = time.time() + row["due"] - self._ledger.clock()
         error = None
         if row["error_code"] is not None:
             error = ErrorView(row["error_code"], row["error_message"])
+        challenge = None
+        if waiting_for is WaitingFor.CREDENTIALS and row["challenge"] is not None:
+            challenge = msgspec.json.decode(row["challenge"], type=Challenge)
         response = None
         if row["response"] is not None:
             response = msgspec.json.decode(row["response"], type=ResponseView)
@@ -127,6 +131,7 @@ class Views:
             checksum=spec.checksum,
             verified=bool(row["verified"]),
             length_unverified=bool(row["length_unverified"]),
+            challenge=challenge,
             error=error,
             response=response,
             created_at=row["created_at"],

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import (
     checksum,
     cpu_per_gb,
+    large_session,
     one_file_http_engine,
     results,
     small_files,
@@ -35,6 +36,7 @@ def tiny() -> Bench:
         upload_size=2 * MIB,
         small_files=10,
         endurance=30 * MIB,
+        large_session=200,
     )
 
 
@@ -103,6 +105,12 @@ async def test_results_have_the_promised_form(
     assert figure["name"] == "one-file-http-engine"
     assert set(figure["peers"]) == set(figure["ratios"]) >= {"curl", "splice", "aria2"}
     assert "one-file-http-engine" in results.table(figures)
+
+
+async def test_a_session_is_measured_from_its_creation_to_its_restart(tiny: Bench) -> None:
+    figures = await large_session.measure(tiny)
+    assert tuple(figure.name for figure in figures) == large_session.NAMES
+    assert all(figure.ours > 0 and figure.peers["limit"] > 0 for figure in figures)
 
 
 @pytest.mark.usefixtures("programs")
