@@ -11,7 +11,10 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from jupyter_bgdl import errors
+from jupyter_bgdl.asks import EnvironmentRequest
+from jupyter_bgdl.environment import names_in
 from jupyter_bgdl.kernel import launching
+from jupyter_bgdl.kernel.asking import answer_of, known_variables, variables
 from jupyter_bgdl.kernel.channel import Channel
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.connection import Connection
@@ -118,6 +121,7 @@ class Attachment:
         for name in _PATHS:
             if explicit.get(name):
                 explicit[name] = str(Path(explicit[name]).expanduser().absolute())
+        variables(names_in(explicit.get("additional_headers") or {}))
         request = AttachRequest(
             protocol=PROTOCOL,
             kernel=identity(),
@@ -131,6 +135,8 @@ class Attachment:
         for change in reply.changed:
             print(f"{self.identifier}: {change.name} is now {change.new} (was {change.old}).")
         self._own(reply)
+        if reply.is_owner and (values := known_variables(reply.environment)):
+            self.give_environment(values)
         for view in reply.tasks:
             self.task_from(view)
         if _attached.get(self._key) is not self:
@@ -260,6 +266,20 @@ class Attachment:
         reply = await self._connection.fetch("POST", path, request, answer=AttachReply)
         self._view = reply.session
         self._own(reply)
+        if reply.is_owner and (values := known_variables(reply.environment)):
+            path = f"{self._path}/environment"
+            await self._connection.fetch("POST", path, EnvironmentRequest(values))
+
+    def give_environment(self, values: dict[str, str]) -> None:
+        """Variables that headers refer to; raises what the server says."""
+        self.call("POST", "/environment", EnvironmentRequest(values))
+
+    def answer(self, event: Event, given: object) -> None:
+        """What the delegate returned when it was asked. Raises what the server says."""
+        assert event.task is not None
+        if answer := answer_of(event, given):
+            number = event.task.task_identifier
+            self.task_from(self.call_task("POST", number, "/answer", answer))
 
     def opening(self) -> list[ClientMessage]:
         """What to say when the channel opens."""

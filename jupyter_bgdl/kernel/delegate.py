@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_bgdl.asks import Challenge
     from jupyter_bgdl.errors import TransferError
     from jupyter_bgdl.kernel.downloads import DownloadTask
     from jupyter_bgdl.kernel.session import Session
@@ -42,6 +45,36 @@ class SessionDelegate:
         more use; if it was invalidated, its name is free when this method has returned.
 
         Apple: ``urlSession(_:didBecomeInvalidWithError:)``.
+        """
+
+    def task_did_receive_challenge(
+        self, session: Session, task: DownloadTask | UploadTask, challenge: Challenge
+    ) -> Request | Mapping[str, str] | str | None:
+        """The server wants a login (401), or what let the task in has expired (403 to a signed
+        address, or after bytes had come). The task waits for credentials, and keeps its bytes.
+
+        Return headers (a dict, laid over those that it has), a fresh URL, or a
+        :class:`~jupyter_bgdl.Request` with both, and it goes on where it was, if the file is still
+        the same. None: it goes on waiting; you are asked again when a delegate is registered, and
+        a cell that submits it again with new headers takes it up. ``task.cancel()`` ends it.
+        ``challenge``: host, status code, how often that failed since bytes came. Without this
+        method the task waits. May be ``async def``.
+
+        Apple: ``urlSession(_:task:didReceive:completionHandler:)``.
+        """
+
+    def task_will_begin_delayed_request(
+        self, session: Session, task: DownloadTask | UploadTask, request: Request
+    ) -> Request | Mapping[str, str] | str | None:
+        """The task's :attr:`earliest_begin_date` has come. ``request``: what it would ask for,
+        without secrets.
+
+        Return None to let it begin, or what it is to ask for instead: a fresh signed URL, headers,
+        or a :class:`~jupyter_bgdl.Request`. ``task.cancel()`` ends it. If nobody answers within
+        five minutes it begins by itself; without a kernel the session's launch cell is run.
+        Without this method it begins at once.
+
+        Apple: ``urlSession(_:task:willBeginDelayedRequest:completionHandler:)``.
         """
 
     def task_is_waiting_for_connectivity(

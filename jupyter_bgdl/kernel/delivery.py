@@ -61,7 +61,7 @@ class Delivery:
             self._recall = Recall.WANTED
             # What was dealt with by being parked is open again.
             self._completed.clear()
-        self._session.say(Deliver(self._session.identifier, self.epoch, parked=True))
+        self._session.say(self._deliver(parked=True))
         if self.is_recalling:
             # The server deals with one message after the other: its answer counts what came back.
             self._session.say(Watch(self._session.identifier))
@@ -89,12 +89,14 @@ class Delivery:
             return []
         parked = not self._asked_for_parked or self.is_recalling
         self._asked_for_parked = True
-        messages: list[ClientMessage] = [
-            Deliver(self._session.identifier, self.epoch, parked=parked)
-        ]
+        messages: list[ClientMessage] = [self._deliver(parked=parked)]
         if self.is_recalling:
             messages.append(Watch(self._session.identifier))
         return messages
+
+    def _deliver(self, *, parked: bool) -> Deliver:
+        session = self._session
+        return Deliver(session.identifier, self.epoch, parked, session.handlers.answers)
 
     def end(self) -> None:
         """The session is somebody else's now. What was not handled yet never will be here."""

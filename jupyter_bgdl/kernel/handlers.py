@@ -8,13 +8,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_bgdl.asks import Ask, Challenge
 from jupyter_bgdl.errors import BackgroundTransferError, InvalidRequest, TransferError
+from jupyter_bgdl.kernel.asking import ASKS
 from jupyter_bgdl.kernel.delegate import SessionDelegate
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.task import error_of
 from jupyter_bgdl.kernel.uploads import UploadTask
-from jupyter_bgdl.model import Event, EventKind, TaskView, WaitingFor
+from jupyter_bgdl.model import Event, EventKind, Request, TaskView, WaitingFor
 
 if TYPE_CHECKING:
     from jupyter_bgdl.kernel.attachment import AnyTask
@@ -51,6 +53,11 @@ class Handlers:
         return self._delegate is not None or "on_finish" in self._functions
 
     @property
+    def answers(self) -> list[Ask]:
+        """What the delegate has methods for."""
+        return [kind.value for kind, name in ASKS.items() if self._has(name)]  # type: ignore[misc]
+
+    @property
     def wants_progress(self) -> bool:
         return self._has(_WRITTEN) or self._has(_SENT)
 
@@ -78,6 +85,9 @@ class Handlers:
         session that ends although nobody ever listened, there is nothing to call."""
         if not self.any:
             return []
+        if event.kind in ASKS:
+            assert task is not None
+            return [self._ask(event, task)]
         if self._delegate is not None:
             place = self._places["delegate"]
             calls = [(place, self._delegate_call(self._delegate, event, task))]
@@ -205,6 +215,29 @@ class Handlers:
         error = error_of(event.task)
         return lambda: _awaitable(delegate.task_did_complete(session, task, error))  # type: ignore[func-returns-value]
 
+    def _ask(self, event: Event, task: AnyTask) -> tuple[Place, Call]:
+        session, delegate, name = self._session, self._delegate, ASKS[event.kind]
+        if delegate is None or not self._has(name):
+            if event.kind is EventKind.CHALLENGE:
+                return self._somewhere(), lambda: _show_challenge(session.identifier, task)
+            return self._somewhere(), lambda: session.answer(event, None)
+        about: Challenge | Request | None = task.original_request
+        if event.kind is EventKind.CHALLENGE:
+            about = event.task.challenge if event.task is not None else None
+        method = getattr(delegate, name)
+
+        async def later(given: Awaitable[object]) -> None:
+            session.answer(event, await given)
+
+        def call() -> Awaitable[None] | None:
+            given = method(session, task, about)
+            if inspect.isawaitable(given):
+                return later(given)
+            session.answer(event, given)
+            return None
+
+        return self._places["delegate"], call
+
     def _metrics_call(self, delegate: SessionDelegate, task: AnyTask) -> Call:
         """They are asked for only if somebody wants them."""
 
@@ -233,6 +266,17 @@ class Handlers:
 
 def _awaitable(result: object) -> Awaitable[None] | None:
     return result if inspect.isawaitable(result) else None
+
+
+def _show_challenge(session: str, task: AnyTask) -> None:
+    challenge = task.view.challenge
+    if challenge is not None:
+        print(
+            f"{session}: {task.name} waits for credentials: {challenge.reason}. Run the cell that "
+            "made it again with new headers, or give the session a delegate that has "
+            "task_did_receive_challenge.",
+            file=sys.stderr,
+        )
 
 
 def _show(session: str, name: str, error: TransferError) -> None:

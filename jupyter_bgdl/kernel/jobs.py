@@ -48,6 +48,11 @@ class JobQueue:
         self._wakers: list[Callable[[], None]] = []
         self._unfinished: list[_Unfinished] = []
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether jobs are queued, or one of them still awaits."""
+        return bool(self._jobs or self._unfinished)
+
     def post(self, job: Job) -> None:
         """Queues a job; from any thread, returns at once."""
         self._jobs.append(job)

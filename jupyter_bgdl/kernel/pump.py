@@ -19,6 +19,10 @@ __all__ = ["Job", "Pump", "get_pump"]
 class Pump(Protocol):
     """Where jobs of the main thread are queued and waited for."""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether jobs are queued, or one of them still awaits."""
+
     def post(self, job: Job) -> None:
         """Queues a job; from any thread, returns at once.
 

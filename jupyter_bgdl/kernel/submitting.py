@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jupyter_bgdl.environment import names_in
 from jupyter_bgdl.errors import InvalidRequest, InvalidResumeData
 from jupyter_bgdl.kernel import files, launching
+from jupyter_bgdl.kernel.asking import variables
 from jupyter_bgdl.kernel.attachment import AnyTask, Attachment
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.spec import Source, each, properties_of, spec_of, upload_spec_of
@@ -278,6 +280,9 @@ class Submitting(Attachment):
         return [task for task in self._submit(specs) if isinstance(task, DownloadTask)]
 
     def _submit(self, specs: list[TaskSpec]) -> list[AnyTask]:
+        named = set().union(*(names_in(spec.request.headers) for spec in specs))
+        if named:
+            self.give_environment(variables(named))
         request = SubmitRequest(specs, find_only=launching.is_launching())
         reply = self.call("POST", "/tasks", request, answer=SubmitReply)
         return [self.task_from(submitted.task) for submitted in reply.tasks]

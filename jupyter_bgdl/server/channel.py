@@ -128,7 +128,9 @@ class ChannelHandler(FailureMixin, IdentityMixin, WebSocketMixin, WebSocketHandl
 
     async def _deliver(self, message: Deliver) -> None:
         session = message.session
-        await self._service().deliver(self._user, session, message.epoch, message.parked)
+        await self._service().deliver(
+            self._user, session, message.epoch, message.parked, message.answers
+        )
         self.context.sockets.taken(self._user, session, by=self)
         if current := self._deliveries.get(session):
             if current[0].epoch == message.epoch:

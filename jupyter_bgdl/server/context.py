@@ -6,6 +6,7 @@ import hmac
 import secrets
 
 from jupyter_bgdl.errors import ServerUnavailable
+from jupyter_bgdl.server.launcher import Launcher
 from jupyter_bgdl.server.sockets import Sockets
 from jupyter_bgdl.service.service import Service
 
@@ -17,6 +18,7 @@ class Context:
         self.secret = secrets.token_urlsafe(32)
         self.sockets = Sockets()
         self._service: Service | None = None
+        self._launcher: Launcher | None = None
 
     @property
     def service(self) -> Service:
@@ -28,6 +30,17 @@ class Context:
     @service.setter
     def service(self, service: Service | None) -> None:
         self._service = service
+
+    @property
+    def launcher(self) -> Launcher:
+        """Raises as :attr:`service` does."""
+        if self._launcher is None:
+            raise ServerUnavailable("Background transfers are not running in this server.")
+        return self._launcher
+
+    @launcher.setter
+    def launcher(self, launcher: Launcher | None) -> None:
+        self._launcher = launcher
 
     def is_secret(self, token: str) -> bool:
         """Whether ``token`` is the kernels' secret, told in constant time."""

@@ -14,7 +14,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from tornado.ioloop import PeriodicCallback
 from traitlets import Any as AnyTrait
-from traitlets import Bunch, Integer, TraitError, Unicode, default, observe, validate
+from traitlets import Bunch, Float, Integer, TraitError, Unicode, default, observe, validate
 
 from jupyter_bgdl.engine.local import LocalEngine
 from jupyter_bgdl.engine.protocol import Limits
@@ -23,7 +23,11 @@ from jupyter_bgdl.server.alive import Kernels
 from jupyter_bgdl.server.bandwidth import FORM, bandwidth
 from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.credentials import CredentialsFile, local_url
+from jupyter_bgdl.server.launcher import Launcher, LaunchSettings
+from jupyter_bgdl.server.notebooks import Notebooks
 from jupyter_bgdl.server.redaction import describe
+from jupyter_bgdl.server.renames import follow_renames
+from jupyter_bgdl.server.right import may_execute
 from jupyter_bgdl.server.routes import handlers
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.service import Service
@@ -64,6 +68,25 @@ class BackgroundTransfers(ExtensionApp):
         run.""",
     ).tag(config=True)
 
+    launch_grace = Float(
+        LaunchSettings().grace,
+        min=0,
+        help="""Seconds between the moment that a launch cell could be run and its running: time
+        for a person who has just restarted the kernel to run the cell.""",
+    ).tag(config=True)
+    launch_pause = Float(
+        LaunchSettings().pause,
+        min=0,
+        help="""Seconds after a launch that delivered nothing before the next one of that session;
+        doubled with each, up to a day.""",
+    ).tag(config=True)
+    launch_time_limit = Float(
+        LaunchSettings().limit,
+        min=1,
+        help="""Seconds after which a kernel that was started to run a launch cell is shut down,
+        whatever it does, unless its notebook was opened.""",
+    ).tag(config=True)
+
     @validate("bandwidth_limit")
     def _check_bandwidth(self, proposal: Bunch) -> int | None:
         try:
@@ -90,6 +113,7 @@ class BackgroundTransfers(ExtensionApp):
     _context: Context
     _engine: LocalEngine | None = None
     _service: Service | None = None
+    _launcher: Launcher | None = None
     _credentials: CredentialsFile | None = None
     _activity: PeriodicCallback | None = None
 
@@ -120,6 +144,7 @@ class BackgroundTransfers(ExtensionApp):
         self._service.subscribe(self._context.sockets.changed)
         self._service.start()
         self._context.service = self._service
+        self._start_launcher(serverapp, self._service)
         self._activity = PeriodicCallback(self._note_activity, _ACTIVITY)
         self._activity.start()
         self._credentials = CredentialsFile(Path(jupyter_runtime_dir()))
@@ -130,6 +155,18 @@ class BackgroundTransfers(ExtensionApp):
             certificate=str(_absolute(serverapp.certfile)) if tls else None,
         )
         await asyncio.to_thread(self._credentials.write, credentials)
+
+    def _start_launcher(self, serverapp: ServerApp, service: Service) -> None:
+        self._launcher = self._context.launcher = Launcher(
+            service,
+            Notebooks(serverapp),
+            LaunchSettings(
+                grace=self.launch_grace, pause=self.launch_pause, limit=self.launch_time_limit
+            ),
+            lambda: may_execute(serverapp.web_app, self._context),
+        )
+        follow_renames(serverapp.event_logger, service.launches.renamed)
+        self._launcher.start()
 
     def _note_activity(self) -> None:
         # A hub culls a server by this time, and would stop the transfers with it.
@@ -150,9 +187,11 @@ class BackgroundTransfers(ExtensionApp):
         if self._activity is not None:
             self._activity.stop()
         moving = service.moving
-        self._context.service = None
+        self._context.service = self._context.launcher = None
         self._context.sockets.stop()
         try:
+            if self._launcher is not None:
+                await self._launcher.stop()
             if self._credentials is not None:
                 await asyncio.to_thread(self._credentials.remove)
             await _bounded(service)

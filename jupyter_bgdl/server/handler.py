@@ -79,6 +79,7 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
         try:
             call = Call(
                 service=lambda: self.context.service,
+                launcher=lambda: self.context.launcher,
                 sockets=self.context.sockets,
                 user=owner(self),
                 path=parameters(path, operation.path_type),

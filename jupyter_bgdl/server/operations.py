@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from jupyter_bgdl.errors import BackgroundTransferError, InvalidRequest, TaskNotFound
 from jupyter_bgdl.model import IDENTIFIER, is_identifier
+from jupyter_bgdl.server.launcher import Launcher
 from jupyter_bgdl.server.sockets import Sockets
 from jupyter_bgdl.service.service import Service
 
@@ -54,6 +55,7 @@ class Call(Struct, frozen=True):
     """One request, validated."""
 
     service: Callable[[], Service]
+    launcher: Callable[[], Launcher]
     sockets: Sockets
     user: str
     path: Any
@@ -66,13 +68,13 @@ class Call(Struct, frozen=True):
 class Operation(Struct, frozen=True, kw_only=True):
     """One verb on one path."""
 
-    method: Literal["GET", "POST", "DELETE"]
+    method: Literal["GET", "POST", "PATCH", "DELETE"]
     path: str
     """Template below the base URL, with ``{names}`` of the fields of ``path_type``."""
     name: str
     """Unique; becomes the ``operationId``."""
     summary: str
-    action: Literal["read", "write"]
+    action: Literal["read", "write", "execute"]
     run: Callable[[Call], Awaitable[Any]]
     path_type: type[Struct] = NoParameters
     query_type: type[Struct] = NoParameters

@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_bgdl import __version__
-from jupyter_bgdl.server import about, log, sessions, tasks
+from jupyter_bgdl.server import about, asks, launch, log, sessions, tasks
 from jupyter_bgdl.server.channel import ChannelHandler
 from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.handler import NoSuchOperation, OperationHandler
@@ -37,6 +37,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *sessions.OPERATIONS,
     *tasks.OPERATIONS,
     *log.OPERATIONS,
+    *asks.OPERATIONS,
+    *launch.OPERATIONS,
 )
 
 
@@ -46,6 +48,8 @@ def _verb(operation: Operation) -> Callable[..., Awaitable[None] | None]:
 
     # With action and resource given: ``authorized`` otherwise keeps those of its first call.
     allowed: Callable[..., Awaitable[None] | None] = authorized(operation.action, RESOURCE)(verb)
+    if operation.action == "execute":
+        allowed = authorized("execute", "kernels")(allowed)
     return web.authenticated(allowed)
 
 

@@ -14,11 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 FACE = {
     "BackgroundTransferError", "Cancelled", "ChecksumMismatch", "DestinationExists",
     "DestinationNotAllowed", "DownloadTask", "ExtensionMissing", "HTTPStatusError",
-    "IncompatibleServer", "InvalidRequest", "InvalidResumeData", "NotAuthorized",
+    "IncompatibleServer", "InvalidRequest", "InvalidResumeData", "LaunchError", "NotAuthorized",
     "OtherFilesystem", "Progress", "Request", "ServerNotFound", "ServerUnavailable", "Session", "SessionConfiguration",
     "SessionDelegate", "SessionInvalidated", "SessionOwnedElsewhere", "SourceChanged",
     "StillRunning", "Summary", "TaskNotFound", "TaskState", "TransferError", "TransferTimeout",
-    "UnexpectedContent", "UploadTask", "WaitingFor", "background_session",
+    "UnexpectedContent", "UploadTask", "WaitingFor", "background_session", "handle_events_for_background_session",
 }  # fmt: skip
 """The public names. Taking one away breaks somebody's notebook."""
 

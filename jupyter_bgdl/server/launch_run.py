@@ -1,0 +1,93 @@
+"""One launch: the cell is run in a kernel, then waited for until the session has heard all."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from typing import Any, Final
+
+from jupyter_bgdl.server.kernel_client import KernelClient, connected
+from jupyter_bgdl.server.launch_output import LaunchOutput
+from jupyter_bgdl.server.notebooks import Notebooks
+from jupyter_bgdl.service.launches import Due
+from jupyter_bgdl.service.service import Service
+
+_LOOK: Final = 0.5
+_PATIENCE: Final = 30.0
+"""Seconds that an idle kernel which takes events may go without taking one."""
+
+MODULE: Final = "__import__('jupyter_bgdl.kernel.launching', fromlist=['launching'])"
+"""In a kernel, without leaving a name behind."""
+
+
+class Ending(enum.Enum):
+    HEARD = enum.auto()
+    """Everything was delivered, or nothing more will be."""
+    DEAF = enum.auto()
+    """The cell ran, and nobody takes the session's events."""
+    OPENED = enum.auto()
+    """Somebody opened the notebook: the kernel is theirs."""
+    FAILED = enum.auto()
+
+
+class LaunchRun:
+    def __init__(self, service: Service, notebooks: Notebooks, due: Due, *, watched: bool) -> None:
+        """``watched``: the kernel was started for it, so it matters whether somebody opens it."""
+        self._service = service
+        self._notebooks = notebooks
+        self._due = due
+        self._watched = watched
+        self.completed = False
+        """The completion handler was called."""
+
+    async def note(self, text: str) -> None:
+        """A line in the session's log."""
+        due = self._due
+        await self._service.append_log(due.user, due.identifier, text + "\n", "server")
+
+    async def run(self, kernel: str) -> Ending:
+        async with connected(self._notebooks.kernels, kernel) as client:
+            try:
+                await client.ask(f"{MODULE}.begin({self._due.identifier!r})")
+            except RuntimeError as error:
+                await self.note(f"The kernel cannot run a launch cell: {error}")
+                return Ending.FAILED
+            output = LaunchOutput(self._write)
+            ran_well = await client.run(self._due.cell.code, output)
+            await output.close()
+            ending = await self._until_heard(client, kernel)
+        return Ending.FAILED if ending is Ending.DEAF and not ran_well else ending
+
+    async def _write(self, text: str) -> None:
+        await self._service.append_log(self._due.user, self._due.identifier, text, "callback")
+
+    async def _state(self, client: KernelClient) -> Any:
+        """None: the kernel is busy."""
+        try:
+            return await client.ask(f"{MODULE}.state({self._due.identifier!r})")
+        except TimeoutError:
+            return None
+
+    async def _until_heard(self, client: KernelClient, kernel: str) -> Ending:
+        user, identifier = self._due.user, self._due.identifier
+        waits, since = -1, time.monotonic()
+        while True:
+            if self._watched and self._notebooks.is_open(kernel):
+                await self._service.launches.launched(user, identifier, False)
+                return Ending.OPENED
+            state = self._notebooks.state(kernel)
+            if state == "dead":
+                await self.note("The kernel died.")
+                return Ending.FAILED
+            told = await self._state(client) if state == "idle" else None
+            left = (await self._service.session(user, identifier)).undelivered
+            if told is None or told == "working" or left != waits:
+                waits, since = left, time.monotonic()
+            if told == "deaf":
+                return Ending.DEAF if left else Ending.HEARD
+            if told == "quiet" and (
+                not left or self.completed or time.monotonic() - since > _PATIENCE
+            ):
+                return Ending.HEARD
+            await asyncio.sleep(_LOOK)
