@@ -75,10 +75,11 @@ export class Actions implements IActions {
   }
 
   perform(task: ITaskView, action: TaskAction): void {
-    this._perform(task, action).catch((reason: unknown) => {
-      const message = reason instanceof Error ? reason.message : String(reason);
-      Notification.error(message, { autoClose: 8000 });
-    });
+    this._perform(task, action).catch(tell);
+  }
+
+  runLaunchCell(session: string): void {
+    this._store.runLaunchCell(session).catch(tell);
   }
 
   menu(task: ITaskView, x: number, y: number): void {
@@ -100,8 +101,12 @@ export class Actions implements IActions {
   open(path: string): void {
     const local = this._contentsPath(path);
     if (local !== null) {
-      void this._application.commands.execute('docmanager:open', { path: local });
+      this.openContents(local);
     }
+  }
+
+  openContents(path: string): void {
+    void this._application.commands.execute('docmanager:open', { path });
   }
 
   copy(text: string): void {
@@ -192,6 +197,11 @@ export class Actions implements IActions {
 
   private _commands = new CommandRegistry();
   private _chosen: ITaskView | null = null;
+}
+
+function tell(reason: unknown): void {
+  const message = reason instanceof Error ? reason.message : String(reason);
+  Notification.error(message, { autoClose: 8000 });
 }
 
 const ALL: TaskAction[] = ['pause', 'resume', 'retry', 'reveal', 'cancel', 'remove'];

@@ -19,6 +19,9 @@ export interface IActions {
   /** Whether a notebook (absolute path) can be opened from here. */
   canOpen(path: string): boolean;
   open(path: string): void;
+  /** Open a notebook by its path in the contents API. */
+  openContents(path: string): void;
+  runLaunchCell(session: string): void;
   copy(text: string): void;
 }
 

@@ -63,6 +63,10 @@ export class Server implements IServer {
     return ((await response.json()) as ILogPage).lines;
   }
 
+  async runLaunchCell(session: string): Promise<void> {
+    await this._request('POST', session, 'launch', 'run');
+  }
+
   private async _request(method: string, session: string, ...rest: string[]): Promise<Response> {
     const base = URLExt.join(this._settings.baseUrl, 'bgdl', 'sessions');
     const url = [base, encodeURIComponent(session), ...rest].join('/');

@@ -18,6 +18,7 @@ export interface IServer extends IEndpoint {
   task(session: string, number: number): Promise<ITaskView | null>;
   completed(session: string): AsyncIterable<ITaskView[]>;
   log(session: string, after: number): Promise<ILogLine[]>;
+  runLaunchCell(session: string): Promise<void>;
 }
 
 /** What a person can ask of a task. */
@@ -154,6 +155,11 @@ export class Store {
 
   log(session: string, after: number): Promise<ILogLine[]> {
     return this._server.log(session, after);
+  }
+
+  /** What comes of it is told by the channel. */
+  runLaunchCell(session: string): Promise<void> {
+    return this._server.runLaunchCell(session);
   }
 
   dispose(): void {

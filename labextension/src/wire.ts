@@ -78,6 +78,20 @@ export interface IOwnerView {
   notebook: string | null;
 }
 
+/** A session's launch cell: what the server runs in a fresh kernel if nobody is there. */
+export interface ILaunchView {
+  /** As the contents API writes it. */
+  notebook: string;
+  target: string | null;
+  enabled: boolean;
+  running: boolean;
+  /** Launches in a row after which no event had been delivered. */
+  fruitless: number;
+  until: number | null;
+  /** Why a person is to run it. */
+  notice: string | null;
+}
+
 /** How many tasks of a session are in each condition. */
 export interface ICounts {
   suspended: number;
@@ -100,6 +114,8 @@ export interface ISessionView {
   rate: number;
   undelivered: number;
   parked: number;
+  /** Missing in a bundle that was saved by an earlier version. */
+  launch?: ILaunchView | null;
   created_at: number;
 }
 

@@ -100,6 +100,21 @@ export class Words {
     return this.trans.__('answered %1', task.response?.status_code ?? 0);
   }
 
+  /** What of a session waits for somebody; null: nothing. */
+  waits({ owner, undelivered, parked, launch }: ISessionView): string | null {
+    const { trans } = this;
+    if (launch?.running) {
+      return trans.__('The launch cell runs in %1', launch.notebook.split('/').pop());
+    }
+    if (owner === null && undelivered > 0) {
+      return trans._n('%1 event waits', '%1 events wait', undelivered, undelivered);
+    }
+    if (parked > 0) {
+      return trans._n('%1 callback raised', '%1 callbacks raised', parked, parked);
+    }
+    return launch?.notice ? trans.__('The launch cell was not run') : null;
+  }
+
   /** For the glyph: a name of the state. */
   look(look: Look, kind: ITaskView['kind'] = 'download'): string {
     const { trans } = this;

@@ -66,6 +66,10 @@ class FakeServer implements IServer {
     yield await Promise.resolve([aDoneTask({ task_identifier: 71 })]);
   }
 
+  runLaunchCell(): Promise<void> {
+    return Promise.resolve();
+  }
+
   log(): Promise<[]> {
     return Promise.resolve([]);
   }

@@ -120,3 +120,24 @@ test('the fold says what is in it', () => {
   const tasks = [aTask(), aTask({ phase: 'suspended' }), aDoneTask(), aDoneTask()];
   expect(words.more(tasks)).toBe('4 more: 1 runs, 1 paused, 2 done');
 });
+
+test('what waits for somebody', () => {
+  const launch = {
+    notebook: 'work/analysis.ipynb',
+    target: null,
+    enabled: true,
+    running: false,
+    fruitless: 0,
+    until: null,
+    notice: null
+  };
+  expect(words.waits(aSession())).toBeNull();
+  expect(words.waits(aSession({ undelivered: 2 }))).toBeNull();
+  expect(words.waits(aSession({ owner: null, undelivered: 2 }))).toBe('2 events wait');
+  expect(words.waits(aSession({ parked: 1 }))).toBe('1 callback raised');
+  expect(words.waits(aSession({ launch }))).toBeNull();
+  const running = aSession({ owner: null, undelivered: 2, launch: { ...launch, running: true } });
+  expect(words.waits(running)).toBe('The launch cell runs in analysis.ipynb');
+  const told = aSession({ launch: { ...launch, notice: 'The kernel has run something.' } });
+  expect(words.waits(told)).toBe('The launch cell was not run');
+});

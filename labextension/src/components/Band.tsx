@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { clock } from '../format';
 import { useHost, useNow } from '../host';
+import { ISessionView } from '../wire';
 import { Glyph } from './Glyph';
 
 /** "Not connected", with the time of the last values. Nothing while the values are live. */
@@ -36,36 +37,46 @@ export function ConnectionBand(): React.JSX.Element | null {
   );
 }
 
-export interface IWaitingBandProps {
-  undelivered: number;
-  parked: number;
-  notebook: string | null;
-}
-
 /** Events that nobody takes, and how to make somebody take them. */
-export function WaitingBand(props: IWaitingBandProps): React.JSX.Element | null {
+export function WaitingBand({ session }: { session: ISessionView }): React.JSX.Element | null {
   const { actions, words } = useHost();
   const { trans } = words;
-  const { undelivered, parked, notebook } = props;
-  if (undelivered + parked === 0) {
+  const { owner, launch } = session;
+  const waits = words.waits(session);
+  if (waits === null) {
     return null;
   }
-  const text = undelivered
-    ? trans._n('%1 event waits', '%1 events wait', undelivered, undelivered)
-    : trans._n('%1 callback raised', '%1 callbacks raised', parked, parked);
+  const canRun = launch && !launch.running && owner === null && session.undelivered > 0;
   return (
-    <div className="jp-bgdl-Band">
-      <span className="jp-bgdl-Band-text">{text}</span>
-      {notebook && actions.canOpen(notebook) && (
+    <div className="jp-bgdl-Band" role={launch?.notice ? 'status' : undefined}>
+      <span className="jp-bgdl-Band-text">
+        {waits}
+        {launch?.notice && <span className="jp-bgdl-Band-why">{launch.notice}</span>}
+      </span>
+      {(canRun || launch?.notice) && (
         <button
           type="button"
           className="jp-bgdl-Button"
           tabIndex={-1}
-          onClick={() => actions.open(notebook)}
+          onClick={() => actions.runLaunchCell(session.identifier)}
         >
-          {trans.__('Open notebook')}
+          {trans.__('Run launch cell')}
         </button>
       )}
+      {owner?.notebook && actions.canOpen(owner.notebook) ? (
+        <OpenNotebook onClick={() => actions.open(owner.notebook!)} />
+      ) : (
+        launch && <OpenNotebook onClick={() => actions.openContents(launch.notebook)} />
+      )}
     </div>
+  );
+}
+
+function OpenNotebook({ onClick }: { onClick: () => void }): React.JSX.Element {
+  const { trans } = useHost().words;
+  return (
+    <button type="button" className="jp-bgdl-Button" tabIndex={-1} onClick={onClick}>
+      {trans.__('Open notebook')}
+    </button>
   );
 }

@@ -112,13 +112,7 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
       </div>
       {open && (
         <>
-          {(session.owner === null || session.parked > 0) && (
-            <WaitingBand
-              undelivered={session.owner === null ? session.undelivered : 0}
-              parked={session.parked}
-              notebook={session.owner?.notebook ?? null}
-            />
-          )}
+          <WaitingBand session={session} />
           <TaskList tasks={rows} now={now} live={live} level={2} />
           {hidden > 0 && (
             <Fold

@@ -73,13 +73,7 @@ function Content({ session, live }: { session: ISessionView; live: boolean }): R
       <Head session={session} now={now} open={open} over={over} onToggle={unfold} />
       {open && (
         <>
-          {(session.owner === null || session.parked > 0) && (
-            <WaitingBand
-              undelivered={session.owner === null ? session.undelivered : 0}
-              parked={session.parked}
-              notebook={session.owner?.notebook ?? null}
-            />
-          )}
+          <WaitingBand session={session} />
           <div className="jp-bgdl-View-rows" role="none">
             <TaskList tasks={rows} now={now} live={live} level={2} />
           </div>
