@@ -128,6 +128,7 @@ class Heart:
         try:
             self._ledger.open()
             self._scheduler.start(loop)
+            self._endings.recover()
         except ServerUnavailable as e:
             if e.message != self._unavailable:
                 log.warning("%s", e.message)
@@ -218,7 +219,8 @@ class Heart:
         self.sessions.check_epoch(session, epoch)
         with self._ledger.transaction():
             self._endings.begin(session, cancel=cancel)
-        self._scheduler.pump()
+        if cancel:
+            await self._endings.cancel_rest(session["id"])
 
     async def session_views(self, user: str) -> list[SessionView]:
         return [self._views.session(row) for row in self._ledger.all("sessions", user=user)]

@@ -241,8 +241,12 @@ SELECT min(sequence) AS sequence FROM events WHERE session = :session AND parked
 -- name: with_launch
 SELECT * FROM sessions WHERE launch IS NOT NULL;
 
--- name: active_ids
-SELECT id FROM tasks WHERE session = :session AND phase <> 'completed' ORDER BY number;
+-- name: to_cancel
+SELECT id FROM tasks WHERE session = :session AND phase NOT IN ('completed', 'canceling')
+ORDER BY number LIMIT :limit;
+
+-- name: cancelling_sessions
+SELECT id FROM sessions WHERE ending = 2;
 
 -- name: is_ending
 -- Something is left to be done or to be told. A callback that raised has been told.

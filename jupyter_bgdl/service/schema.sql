@@ -68,8 +68,9 @@ CREATE TABLE sessions (
     answers TEXT NOT NULL DEFAULT '[]',
     -- JSON: names of the environment variables that headers refer to. Their values are nowhere here.
     environment TEXT NOT NULL DEFAULT '[]',
-    -- 1: it was invalidated. It goes when its last event, session_invalid, was dealt with.
-    ending INTEGER NOT NULL DEFAULT 0 CHECK (ending IN (0, 1)),
+    -- 1: it was invalidated; 2: and its tasks are cancelled. It goes when its last event,
+    -- session_invalid, was dealt with.
+    ending INTEGER NOT NULL DEFAULT 0 CHECK (ending IN (0, 1, 2)),
     created_at REAL NOT NULL,
     UNIQUE (user, identifier)
 ) STRICT;

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +104,28 @@ async def test_cancelling_takes_the_parts_away(house: Any) -> None:
         return not list(Path(house.home / "out").iterdir())
 
     await house.until(no_part)
+
+
+async def test_what_was_not_cancelled_before_a_crash_is_cancelled_after_it(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.submit(*(house.spec(f"{n}", resume=False) for n in range(5)))
+    house.crash()
+    with sqlite3.connect(house.state / "ledger.db") as ledger:
+        ledger.execute("UPDATE sessions SET ending = 2")
+    ledger.close()
+    house.open()
+    assert await house.kinds(epoch) == [EventKind.COMPLETED] * 5 + TOLD[2:]
+
+
+async def test_others_are_served_while_many_are_cancelled(house: Any) -> None:
+    epoch = (await house.attach()).epoch
+    await house.submit(*(house.spec(f"{n}", resume=False) for n in range(1000)))
+    end = asyncio.create_task(house.service.invalidate(U, S, epoch, cancel=True))
+    seen = set()
+    while not end.done():
+        seen.add((await house.service.session(U, S)).counts.cancelled)
+    assert seen - {0, 1000}
+    assert (await house.service.session(U, S)).counts.cancelled == 1000
 
 
 async def test_a_staged_file_whose_callback_raised_stays_where_it_is(house: Any) -> None:
