@@ -50,8 +50,8 @@ _attached: dict[tuple[str | None, str], Attachment] = {}
 """The session objects of this process, by server and identifier."""
 _ending: dict[tuple[str | None, str], threading.Event] = {}
 """Sessions that became invalid: set when the server has forgotten them, so their name is free."""
-_FREE = 10.0
-"""Seconds to wait for that; after a lost connection nobody may say so."""
+_FREE = 30.0
+"""Seconds to wait for that: a server that is started again has to come back first."""
 
 
 def attached(identifier: str) -> Attachment | None:
