@@ -87,6 +87,25 @@ class Checked:
         raise AssertionError(f"{method} {path} is not in the document")
 
 
+def _call_launches(call: Checked, session: str) -> None:
+    launch = f"{session}/launch"
+    assert call("GET", launch)["error"]["code"] == "launch_error"
+    body = {"path": "open api.ipynb", "name": "open api.ipynb", "type": "notebook"}
+    started = call.server.post("api/sessions", {**body, "kernel": {"name": "python3"}})
+    cell = {"kernel_id": started["kernel"]["id"], "source": "1 + 1"}
+    assert call("POST", launch, {**cell, "target": "a:b"})["error"]["code"] == "invalid_request"
+    assert call("POST", launch, {**cell, "kernel_id": "0"})["error"]["code"] == "launch_error"
+    assert call("POST", launch, cell)["notebook"] == "open api.ipynb"
+    assert call("GET", launch)["source"] == "1 + 1"
+    assert call("GET", session)["launch"]["enabled"]
+    assert call("POST", f"{launch}/check", cell) == {"status": "ok", "output": "2\n"}
+    assert call("POST", f"{launch}/switch", {"enabled": False})["enabled"] is False
+    call("POST", f"{launch}/run")
+    call("POST", f"{launch}/completed")
+    call("DELETE", launch)
+    call.server.request("DELETE", f"api/sessions/{started['id']}")
+
+
 def test_real_answers_are_as_it_says(
     server: Any,
     document: dict[str, Any],
@@ -120,6 +139,8 @@ def test_real_answers_are_as_it_says(
     assert call("PATCH", task, {"priority": 0.9})["priority"] == 0.9
     assert call("PATCH", task, {"priority": 9})["error"]["code"] == "invalid_request"
     call("POST", f"{task}/resume")
+    assert call("POST", f"{task}/answer", {"to": "challenge", "generation": 1})["generation"] == 1
+    call("POST", f"{session}/environment", {"values": {"NAME": "value"}})
     call("POST", f"{task}/cancel")
     call("POST", f"{task}/retry")
     call("POST", f"{task}/moved", {"path": f"{tmp_path}/b.bin"})
@@ -128,6 +149,7 @@ def test_real_answers_are_as_it_says(
     wrong = {"resume_data": "unknown"}
     assert call("POST", f"{session}/resumed", wrong)["error"]["code"] == "invalid_resume_data"
     call("DELETE", task)
+    _call_launches(call, session)
     call("POST", f"{session}/log", {"text": "hello"})
     assert call("GET", f"{session}/log?after=0")["lines"]
     call("POST", f"{session}/invalidate", {"epoch": attached["epoch"], "cancel": True})
