@@ -80,7 +80,7 @@ faults: system setup  ## run every test of a row of docs/faults.md, and count th
 	@$(BIN)/pytest -q --faults
 
 .PHONY: soak
-soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, random schedules [SHORT=1]
+soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, 100,000 deliveries [SHORT=1]
 	$(if $(SHORT),,SOAK=long) $(BIN)/pytest -s tests/soak tests/engine/test_schedules.py
 
 .PHONY: browser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from support.fileserver import FileServer
@@ -15,7 +15,23 @@ LONG = os.environ.get("SOAK") == "long"
 @pytest.fixture
 def count() -> dict[str, int]:
     """How many of each."""
-    return {"kills": 1000, "cuts": 50} if LONG else {"kills": 40, "cuts": 3}
+    if LONG:
+        return {"kills": 1000, "cuts": 50, "completions": 100_000, "delivery kills": 120}
+    return {"kills": 40, "cuts": 3, "completions": 1500, "delivery kills": 6}
+
+
+_LINE = pytest.StashKey[str]()
+
+
+@pytest.fixture
+def last_line(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Takes what is to be printed after everything else."""
+    return lambda line: pytestconfig.stash.__setitem__(_LINE, line)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if line := config.stash.get(_LINE, None):
+        print(line)
 
 
 @pytest.fixture
