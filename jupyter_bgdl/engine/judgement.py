@@ -5,8 +5,11 @@ Nothing here reads a body. What a response's head says is read by ``response.py`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from jupyter_bgdl.engine import response as heads
 from jupyter_bgdl.engine.answer import Answer
+from jupyter_bgdl.engine.names import suggested_name
 from jupyter_bgdl.engine.outcomes import Abort, is_retryable
 from jupyter_bgdl.engine.protocol import Fetch
 from jupyter_bgdl.engine.response import ContentRange
@@ -28,9 +31,40 @@ def range_request(start: int, end: int | None, total: int | None, validator: str
     return {"Range": f"bytes={start}-{last}", "If-Range": validator}
 
 
-def is_file(response: Answer) -> bool:
-    """Whether the body is the resource, whole, and not that of an error."""
-    return response.is_success and response.status_code not in _NO_FILE
+@dataclass(frozen=True)
+class Whole:
+    """What a head says of the whole body that follows."""
+
+    name: str
+    is_file: bool = True
+    """False: the body of an error response, which somebody wants."""
+    is_page: bool = False
+    """It is a web page where a file was asked for, by all that can be told so far."""
+    length: int | None = None
+    ended_by_close: bool = False
+    """Nothing tells a complete body from one that was cut off."""
+    validator: str | None = None
+
+
+def whole(response: Answer, unit: Fetch, *, resuming: bool) -> Whole:
+    """Raises Abort if it is of no use. ``resuming``: a range was asked for."""
+    headers = response.headers
+    is_file = response.is_success and response.status_code not in _NO_FILE
+    if not is_file:
+        _check_refusal(response, unit)
+    name = unit.name or suggested_name(unit.url, headers.get("content-disposition"))
+    is_page = is_file and _is_odd_page(response, unit, name, resuming=resuming)
+    if is_file:
+        _check_size(response, unit)
+    length = heads.content_length(headers)
+    return Whole(
+        name=name,
+        is_file=is_file,
+        is_page=is_page,
+        length=length,
+        ended_by_close=length is None and "transfer-encoding" not in headers,
+        validator=heads.validator(headers) if is_file else None,
+    )
 
 
 def continued(response: Answer, start: int, total: int | None, validator: str) -> ContentRange:
@@ -69,7 +103,7 @@ def is_complete(response: Answer, length: int, total: int | None, validator: str
     )
 
 
-def is_odd_page(response: Answer, unit: Fetch, name: str, *, resuming: bool) -> bool:
+def _is_odd_page(response: Answer, unit: Fetch, name: str, *, resuming: bool) -> bool:
     """Whether it is a web page where a file was asked for, by all that can be told so far.
 
     Raises Abort ``unexpected_content`` if that is certain.
@@ -84,7 +118,7 @@ def is_odd_page(response: Answer, unit: Fetch, name: str, *, resuming: bool) -> 
     return True
 
 
-def check_size(response: Answer, unit: Fetch) -> None:
+def _check_size(response: Answer, unit: Fetch) -> None:
     """Raises Abort if the length that is offered is none that a file can have, or not the one
     that the person named."""
     length = heads.content_length(response.headers)
@@ -94,11 +128,12 @@ def check_size(response: Answer, unit: Fetch) -> None:
         raise Abort("size_mismatch", f"{unit.size} bytes expected, {length} offered")
 
 
-def check_refusal(response: Answer, unit: Fetch) -> None:
+def _check_refusal(response: Answer, unit: Fetch) -> None:
     """Raises for a status that brings no file, unless its body is wanted."""
     status = response.status_code
     wanted = unit.error_bodies and (unit.last or not is_retryable(status))
-    if not wanted or status in (206, 407):
+    # A login is asked for, rather than its page taken for the answer (fault R6).
+    if not wanted or status in (206, 401, 407):
         raise refusal(response)
 
 

@@ -24,7 +24,7 @@ from jupyter_bgdl.engine.budget import Budget
 from jupyter_bgdl.engine.crew import Crew, is_worth_a_crew
 from jupyter_bgdl.engine.hand import Hand
 from jupyter_bgdl.engine.integrity import told_digest
-from jupyter_bgdl.engine.judgement import Unfit
+from jupyter_bgdl.engine.judgement import Unfit, Whole
 from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.metrics import Collector
 from jupyter_bgdl.engine.names import suggested_name
@@ -80,13 +80,10 @@ class Transfer:
         self._ended: Abort | None = None
         self._total = unit.total
         self._pin: str | None = None
-        self._name = unit.name or suggested_name(unit.url)
+        self._whole = Whole(unit.name or suggested_name(unit.url))
+        """What the part holds, as far as it is told again when a fetch goes on."""
         self._fresh_starts = 0
         self._unchanged = False
-        self._is_page = False
-        self._is_file = True
-        """False for the body of an error response."""
-        self._ended_by_close = False
 
     @property
     def received(self) -> int:
@@ -269,29 +266,19 @@ class Transfer:
 
     def _begin(self, response: Answer, hand: Hand, *, resuming: bool) -> Segment:
         """Take a whole body into a new part."""
-        unit, headers = self.unit, response.headers
-        is_file = judgement.is_file(response)
-        if not is_file:
-            judgement.check_refusal(response, unit)
-        self._is_file = is_file
-        length = heads.content_length(headers)
-        self._name = unit.name or suggested_name(unit.url, headers.get("content-disposition"))
-        if is_file:
-            self._is_page = judgement.is_odd_page(response, unit, self._name, resuming=resuming)
-            judgement.check_size(response, unit)
-        self._ended_by_close = length is None and "transfer-encoding" not in headers
+        whole = self._whole = judgement.whole(response, self.unit, resuming=resuming)
         if self._store.part is not None:
             self._start_over(Abort("protocol"))
-        self._look_for_room(length)
-        self._total = length
-        hand.source.validator = heads.validator(headers) if is_file else None
+        self._look_for_room(whole.length)
+        self._total = whole.length
+        hand.source.validator = whole.validator
         self._pin = self._sources.pin(hand.source)
         self.may_write = True
         self._check()
-        self._store.create(with_digest=is_file)
-        if is_file:
-            self._store.believe(told_digest(response.status_code, headers))
-        return self._set_to_work(response, hand, 0, length)
+        self._store.create(with_digest=whole.is_file)
+        if whole.is_file:
+            self._store.believe(told_digest(response.status_code, response.headers))
+        return self._set_to_work(response, hand, 0, whole.length)
 
     def _start_over(self, why: Abort) -> None:
         """Leave the part alone; it goes when the next response is accepted into a new one."""
@@ -313,7 +300,7 @@ class Transfer:
                 url=str(response.url),
                 status_code=response.status_code,
                 headers=heads.metadata(response.headers),
-                name=self._name,
+                name=self._whole.name,
                 part=part.part,
                 received=part.received,
                 total=self._total,
@@ -353,7 +340,7 @@ class Transfer:
         assert part is not None
         part.sync()
         size = part.received
-        if self._is_file and unit.size is not None and size != unit.size:
+        if self._whole.is_file and unit.size is not None and size != unit.size:
             raise self._mismatch("size_mismatch")
         digest = self._store.digest()
         if digest is not None and digest != (self._store.checksum or "").lower():
@@ -365,17 +352,17 @@ class Transfer:
             part=part.part,
             size=size,
             digest=digest,
-            name=self._name,
-            ended_by_close=self._ended_by_close,
+            name=self._whole.name,
+            ended_by_close=self._whole.ended_by_close,
             notes=self._sources.notes,
         )
 
     def _mismatch(self, code: str) -> Abort:
-        return Abort("unexpected_content" if self._is_page else code)
+        return Abort("unexpected_content" if self._whole.is_page else code)
 
     def _failed(self, abort: Abort) -> Failed:
         extents = self._store.last_extents()
-        if abort.code in ("checksum_mismatch", "size_mismatch") or not self._is_file:
+        if abort.code in ("checksum_mismatch", "size_mismatch") or not self._whole.is_file:
             extents = [] if self._store.part is not None else None
         return Failed(
             attempt=self.unit.attempt,
