@@ -21,6 +21,7 @@ from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.protocol import Engine
 from jupyter_bgdl.environment import names_in
 from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable
+from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.model import (
     AttachReply,
     AttachRequest,
@@ -40,6 +41,7 @@ from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.endings import Endings
+from jupyter_bgdl.service.explain import Explainer
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.launches import Launches
 from jupyter_bgdl.service.ledger import Ledger, as_json
@@ -107,6 +109,9 @@ class Heart:
             self._scheduler,
             self._leftovers,
             emit,
+        )
+        self._explainer = Explainer(
+            self._ledger, self.sessions, self._scheduler.engagements, settings
         )
         self.launches = Launches(self._ledger, self.sessions, self._log, launching)
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
@@ -278,6 +283,10 @@ class Heart:
         self._scheduler.pump()
         return self._tasks.view(self._task(user, identifier, number))
 
+    async def explain(self, user: str, identifier: str, number: int) -> Explanation:
+        row = self._task(user, identifier, number)
+        return self._explainer.explain(row, self._tasks.view(row))
+
     async def give_environment(self, user: str, identifier: str, values: dict[str, str]) -> None:
         session = self.sessions.get(user, identifier)
         with self._ledger.transaction():
@@ -291,12 +300,15 @@ class Heart:
         token = None
         if row["phase"] != Phase.COMPLETED:
             wanted = self._scheduler.kept_parts.want(row)
-            with self._ledger.transaction():
-                self._scheduler.kept_parts.tidy()
-                self._scheduler.cancel(row)
-            self._scheduler.pump()
-            with suppress(TimeoutError):
-                token = await asyncio.wait_for(wanted, _LET_GO)
+            try:
+                with self._ledger.transaction():
+                    self._scheduler.kept_parts.tidy()
+                    self._scheduler.cancel(row)
+                self._scheduler.pump()
+                with suppress(TimeoutError):
+                    token = await asyncio.wait_for(wanted, _LET_GO)
+            finally:
+                wanted.cancel()  # Nothing, once it is answered.
         return CancelReply(self._tasks.view(self._task(user, identifier, number)), token)
 
     async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:

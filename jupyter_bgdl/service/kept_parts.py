@@ -82,15 +82,18 @@ class KeptParts:
     def want(self, row: Row) -> asyncio.Future[str | None]:
         """Before it is cancelled: what becomes of it, a token or None."""
         known = self._wanted.get(row["id"])
-        if known is None:
+        if known is None or known.done():
             known = self._wanted[row["id"]] = asyncio.get_running_loop().create_future()
         return known
 
     # Inside a transaction
 
     def take(self, row: Row) -> bool:
-        """A cancelled download that nobody writes to any more: whether its part is kept."""
-        if row["id"] not in self._wanted:
+        """A cancelled download that nobody writes to any more: whether its part is kept. Not if
+        the one who wanted it has given up waiting."""
+        wanted = self._wanted.get(row["id"])
+        if wanted is None or wanted.done():
+            self._wanted.pop(row["id"], None)
             return False
         part, spec = part_of(row), spec_of(row)
         kept = None

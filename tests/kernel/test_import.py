@@ -15,10 +15,12 @@ FACE = {
     "BackgroundTransferError", "Cancelled", "ChecksumMismatch", "DestinationExists",
     "DestinationNotAllowed", "DownloadTask", "ExtensionMissing", "HTTPStatusError",
     "IncompatibleServer", "InvalidRequest", "InvalidResumeData", "LaunchError", "NotAuthorized",
-    "OtherFilesystem", "Progress", "Request", "ServerNotFound", "ServerUnavailable", "Session", "SessionConfiguration",
+    "OtherFilesystem", "Progress", "Request", "ServerNotFound", "ServerUnavailable", "Session",
+    "SessionConfiguration",
     "SessionDelegate", "SessionInvalidated", "SessionOwnedElsewhere", "SourceChanged",
     "StillRunning", "Summary", "TaskNotFound", "TaskState", "TransferError", "TransferTimeout",
-    "UnexpectedContent", "UploadTask", "WaitingFor", "background_session", "handle_events_for_background_session",
+    "UnexpectedContent", "UploadTask", "WaitingFor", "background_session",
+    "handle_events_for_background_session",
 }  # fmt: skip
 """The public names. Taking one away breaks somebody's notebook."""
 

@@ -86,6 +86,26 @@ print(again == tasks[:1])
     assert shown.endswith("('NoneType', 0.75, True)]\nTrue\n")
 
 
+def test_an_upload_has_them_too(notebooks: Notebooks, files: FileServer) -> None:
+    kernel = notebooks.open()
+    shown = kernel.run(
+        SESSION.format(name="sends")
+        + f"""
+import pathlib
+from datetime import timedelta
+pathlib.Path("up.bin").write_bytes(b"x")
+request = bgdl.Request({files.url("up")!r}, "PUT")
+task = session.upload_task(request, from_file="up.bin", priority=0.9, task_description="up",
+    count_of_bytes_client_expects_to_send=300, earliest_begin_date=timedelta(hours=1))
+task.resume()
+print(task.priority, task.task_description, task.count_of_bytes_client_expects_to_send)
+print(task.waiting_for.value, task.original_request.method)
+task.cancel()
+"""
+    )
+    assert shown.splitlines() == ["0.9 up 300", "earliest_begin_date PUT"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
