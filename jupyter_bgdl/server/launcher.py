@@ -246,7 +246,7 @@ class Launcher:
             self._runs.pop((user, identifier), None)
             if started and kernel is not None and ending is not Ending.OPENED:
                 await self.notebooks.shut_down(kernel)
-            fruitful = await launches.end(user, identifier)
+            fruitful = await launches.end(user, identifier, self._settings.pause)
         await self._conclude(due, run, ending, fruitful, started)
 
     async def _conclude(

@@ -46,9 +46,9 @@ class LaunchCalls:
     async def launched(self, user: str, identifier: str, is_launched: bool) -> None:
         await self._hop(self._launches.launched(user, identifier, is_launched))
 
-    async def end(self, user: str, identifier: str) -> bool:
+    async def end(self, user: str, identifier: str, pause: float) -> bool:
         """Whether the launch delivered anything."""
-        return await self._hop(self._launches.end(user, identifier))
+        return await self._hop(self._launches.end(user, identifier, pause))
 
     async def notify(self, user: str, identifier: str, notice: str) -> None:
         await self._hop(self._launches.notify(user, identifier, notice))

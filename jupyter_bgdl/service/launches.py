@@ -104,13 +104,12 @@ class Launches:
         """It is being run now; if it proves fruitless, ``pause`` seconds, doubled with each such
         launch before, have to go by until the next."""
         row = self._sessions.get(user, identifier)
-        wait = min(pause * 2.0 ** min(row["fruitless"], 30), _LONGEST_PAUSE)
         self._running.add(row["id"])
         self._oldest[row["id"]] = self._next_event(row)
         self._set(
             row,
             fruitless=row["fruitless"] + 1,
-            launch_due=self._ledger.clock() + wait,
+            launch_due=self._ledger.clock() + _longer(pause, row["fruitless"]),
             launch_notice=None,
         )
 
@@ -118,14 +117,18 @@ class Launches:
         """Whether the session lives in a kernel that the server started and nobody opened."""
         self._set(self._sessions.get(user, identifier), launched=int(is_launched))
 
-    async def end(self, user: str, identifier: str) -> bool:
-        """The launch is over. Returns whether it delivered anything."""
+    async def end(self, user: str, identifier: str, pause: float) -> bool:
+        """The launch is over, and a pause begins if it was fruitless. Returns whether it
+        delivered anything."""
         row = self._sessions.get(user, identifier)
         self._running.discard(row["id"])
         before = self._oldest.pop(row["id"], None)
         is_fruitful = before is None or before != self._next_event(row)
-        changes = {"fruitless": 0, "launch_due": 0} if is_fruitful else {}
-        self._set(row, launched=0, **changes)
+        if is_fruitful:
+            self._set(row, launched=0, fruitless=0, launch_due=0)
+        else:
+            wait = _longer(pause, max(0, row["fruitless"] - 1))
+            self._set(row, launched=0, launch_due=self._ledger.clock() + wait)
         return is_fruitful
 
     async def notify(self, user: str, identifier: str, notice: str) -> None:
@@ -183,3 +186,8 @@ class Launches:
         view = launch_view(row, self._running, self._ledger.clock(), time.time())
         assert view is not None
         return view
+
+
+def _longer(pause: float, fruitless: int) -> float:
+    """After that many fruitless launches before this one."""
+    return min(pause * 2.0 ** min(fruitless, 30), _LONGEST_PAUSE)
