@@ -140,6 +140,7 @@ def test_real_answers_are_as_it_says(
     assert call("PATCH", task, {"priority": 9})["error"]["code"] == "invalid_request"
     call("POST", f"{task}/resume")
     assert call("POST", f"{task}/answer", {"to": "challenge", "generation": 1})["generation"] == 1
+    assert call("GET", f"{task}/explain")["why"]
     call("POST", f"{session}/environment", {"values": {"NAME": "value"}})
     call("POST", f"{task}/cancel")
     call("POST", f"{task}/retry")
