@@ -142,6 +142,29 @@ async def test_to_another_place(house: Any) -> None:
     assert not part.exists()
 
 
+async def test_a_staged_one_is_staged_where_its_new_task_is(house: Any) -> None:
+    await house.attach()
+    staging = house.home / "staging"
+    token, part = await cancelled(house, destination=None, staging=str(staging))
+    await house.attach(session="other")
+    request = ResumeRequest(resume_data=token, staging=str(house.home / "new"))
+    await house.service.resume_from(U, "other", request)
+    await house.service.resume(U, "other", 1)
+    fetch = await house.engine.fetch()
+    assert fetch.part.path == str(part)
+    house.engine.ready(fetch, house.engine.headers(fetch, part=fetch.part, received=60))
+    publish = await house.engine.publish()
+    assert Path(publish.target).parent == house.home / "new" / "other" / "1-1"
+    assert Path(publish.keep).parent == Path(publish.target).parent
+    house.engine.published(publish)
+
+    async def done() -> bool:
+        return (await house.service.task(U, "other", 1)).phase is Phase.COMPLETED
+
+    await house.until(done)
+    assert Path((await house.service.task(U, "other", 1)).path).stat().st_size == 100
+
+
 async def test_there_is_none_where_it_would_be_of_no_use(house: Any, tmp_path: Path) -> None:
     await house.attach()
     await house.submit(house.spec(resume=False))
