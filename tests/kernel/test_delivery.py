@@ -51,7 +51,7 @@ def eventually(kernel: ServedKernel, expression: str, limit: float = 20.0) -> No
         time.sleep(0.05)
 
 
-def test_e3_a_raising_handler_is_shown_parked_and_called_again_when_registered_again(
+def test_E3_a_raising_handler_is_shown_parked_and_called_again_when_registered_again(
     notebooks: Notebooks, files: FileServer, session: str
 ) -> None:
     url = files.add("e3.bin", content(1000))
@@ -89,7 +89,7 @@ def test_e3_a_raising_handler_is_shown_parked_and_called_again_when_registered_a
 @pytest.mark.parametrize(
     "wait", ["session.wait(timeout=30)", "task.result(timeout=30)", "await task"]
 )
-def test_e3_what_waits_in_the_cell_that_registers_again_sees_the_parked_event_handled(
+def test_E3_what_waits_in_the_cell_that_registers_again_sees_the_parked_event_handled(
     notebooks: Notebooks, files: FileServer, wait: str
 ) -> None:
     session = "e3 " + wait.split("(")[0]
@@ -107,7 +107,7 @@ def test_e3_what_waits_in_the_cell_that_registers_again_sees_the_parked_event_ha
     assert "[True]" in kernel.run(cell.format(raising=False))
 
 
-def test_e3_a_new_kernel_that_waits_sees_the_parked_event_handled(
+def test_E3_a_new_kernel_that_waits_sees_the_parked_event_handled(
     notebooks: Notebooks, files: FileServer, session: str
 ) -> None:
     url = files.add("e3-new.bin", content(1000))
@@ -127,7 +127,7 @@ def test_e3_a_new_kernel_that_waits_sees_the_parked_event_handled(
         assert "[True]" in kernel.run(cell.format(raising=True, wait=wait))
 
 
-def test_e10_handlers_in_a_later_cell_hear_everything_and_nothing_comes_before_them(
+def test_E10_handlers_in_a_later_cell_hear_everything_and_nothing_comes_before_them(
     notebooks: Notebooks, files: FileServer, session: str
 ) -> None:
     url = files.add("e10.bin", content(1000))
@@ -139,7 +139,7 @@ def test_e10_handlers_in_a_later_cell_hear_everything_and_nothing_comes_before_t
     assert kernel.run("print(calls)") == "[('finish', 1), ('complete', 1), ('all', None)]\n"
 
 
-def test_e2_killed_inside_a_callback_the_staged_file_is_there_again(
+def test_E2_killed_inside_a_callback_the_staged_file_is_there_again(
     notebooks: Notebooks, jupyter: JupyterServer, files: FileServer, session: str
 ) -> None:
     url = files.add("e2.bin", content(300_000))
@@ -179,7 +179,7 @@ def test_e2_killed_inside_a_callback_the_staged_file_is_there_again(
         time.sleep(0.05)
 
 
-def test_e4_two_kernels_one_owner_and_taking_over(
+def test_E4_two_kernels_one_owner_and_taking_over(
     notebooks: Notebooks, files: FileServer, session: str
 ) -> None:
     url = files.add("e4.bin", content(1000))
