@@ -230,6 +230,12 @@ class Heart:
     async def session_views(self, user: str) -> list[SessionView]:
         return [self._views.session(row) for row in self._ledger.all("sessions", user=user)]
 
+    async def unfinished(self) -> int:
+        row = self._ledger.one("unfinished_tasks")
+        assert row
+        count: int = row["count"]
+        return count
+
     async def session_view(self, user: str, identifier: str) -> SessionView:
         return self._views.session(self.sessions.get(user, identifier))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,7 +162,11 @@ class Outcomes:
         if phase not in (Phase.RUNNING, Phase.WAITING, Phase.SUSPENDED):
             return
         intent = intent_for(row, report.part, report.size, report.digest, report.name)
-        finishing = {"phase": Phase.FINISHING, "attempt": row["attempt"] + 1}
+        finishing = {
+            "phase": Phase.FINISHING,
+            "attempt": row["attempt"] + 1,
+            "since": time.time(),
+        }
         row = self._tasks.update(
             row,
             # One that was suspended meanwhile is published when it is resumed.

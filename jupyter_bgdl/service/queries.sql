@@ -106,14 +106,14 @@ UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :wai
     length_unverified = 0,
     error_code = NULL, error_message = NULL, response = NULL, metrics = NULL, completed_at = NULL,
     challenge = NULL,
-    held = :held, resumed = NULL
+    held = :held, resumed = NULL, since = :now
 WHERE id = :id AND phase = 'completed'
 RETURNING *;
 
 -- name: begin
 -- Transition B, or C for those whose bytes are all there; what is not ready is left out.
 UPDATE tasks SET phase = CASE WHEN intent IS NULL THEN 'running' ELSE 'finishing' END,
-    waiting_for = NULL, due = NULL, reason = '', attempt = attempt + 1,
+    waiting_for = NULL, due = NULL, reason = '', since = :now, attempt = attempt + 1,
     attempts = attempts + (intent IS NULL)
 WHERE id IN (SELECT value FROM json_each(:tasks)) AND phase = 'waiting' AND waiting_for = 'turn'
 RETURNING *;
@@ -207,6 +207,10 @@ UPDATE tasks SET keep = NULL WHERE id = :id;
 INSERT INTO session_log (session, number, time, source, text)
 VALUES (:session, :number, :time, :source, :text);
 
+-- name: change_line
+UPDATE session_log SET time = :time, text = :text
+WHERE session = :session AND number = :number;
+
 -- name: next_line
 UPDATE sessions SET last_line = last_line + 1 WHERE id = :session RETURNING last_line;
 
@@ -228,6 +232,9 @@ ORDER BY id;
 
 -- name: wanting_credentials
 SELECT * FROM tasks WHERE session = :session AND waiting_for = 'credentials' ORDER BY number;
+
+-- name: is_asked
+SELECT 1 FROM events WHERE task = :task AND kind = 'challenge' AND parked IS NULL;
 
 -- name: unasked
 -- Of those, the ones about which the delegate has nothing to answer in the journal.
@@ -273,3 +280,6 @@ SELECT * FROM kept_parts WHERE created_at < :before;
 
 -- name: forget_part
 DELETE FROM kept_parts WHERE digest = :digest;
+
+-- name: unfinished_tasks
+SELECT coalesce(sum(waiting + running), 0) AS count FROM sessions;

@@ -296,6 +296,7 @@ class Scheduler:
                 due=None,
                 remaining=None,
                 deadline=row["deadline"] or self._ledger.clock() + (row["remaining"] or 0),
+                since=time.time(),
                 reason="",
             )
         return self.finish_cancel(row)

@@ -95,6 +95,8 @@ CREATE TABLE tasks (
         'retry', 'disk_space', 'credentials', 'turn')),
     -- When it stops waiting, on the ledger's clock; NULL: not by itself.
     due REAL,
+    -- Wall clock when it began to be in this phase, or to wait for this; NULL: when it was made.
+    since REAL,
     -- A few words for a person.
     reason TEXT NOT NULL DEFAULT '',
     -- When timeout_for_resource is over, on the ledger's clock; NULL while suspended or completed.

@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 from jupyter_bgdl.asks import Answer, Ask
 from jupyter_bgdl.engine.protocol import Engine
 from jupyter_bgdl.errors import BackgroundTransferError, ServerUnavailable
+from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.model import (
     AttachReply,
     AttachRequest,
@@ -77,6 +78,10 @@ class Service:
     def moving(self) -> int:
         """Number of transfers that move now; may be read in any thread."""
         return self._heart.moving
+
+    async def unfinished(self) -> int:
+        """Number of transfers that move, or will by themselves; those that are paused not."""
+        return await self._hop(self._heart.unfinished())
 
     def start(self) -> None:
         """Returns at once."""
@@ -183,6 +188,10 @@ class Service:
         """How a task goes on that waits for credentials, or to be told whether to begin. Raises
         :class:`InvalidRequest` for an address or headers that can't be."""
         return await self._hop(self._heart.answer(user, identifier, number, answer))
+
+    async def explain(self, user: str, identifier: str, number: int) -> Explanation:
+        """Why a task is where it is, and what would change it."""
+        return await self._hop(self._heart.explain(user, identifier, number))
 
     async def give_environment(self, user: str, identifier: str, values: dict[str, str]) -> None:
         """Variables that headers refer to; held in memory. What waited for them goes on."""

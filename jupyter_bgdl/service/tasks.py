@@ -124,7 +124,7 @@ class Tasks:
         """I: a new generation of a completed task; ``held``: fetched only if it changed."""
         self._ledger.end_now(self._tell)  # of the generation before
         born = self._born(session, wanted, options, row["number"], row["generation"] + 1)
-        new = self._ledger.one("reopen", id=row["id"], held=held, **born)
+        new = self._ledger.one("reopen", id=row["id"], held=held, now=time.time(), **born)
         assert new
         self._alive_again(session, new)
         return new
@@ -173,7 +173,7 @@ class Tasks:
     def begin(self, tasks: Iterable[int]) -> list[Row]:
         """B or C, of those that are ready, in this order; the engine gets them after the commit."""
         order = list(tasks)
-        rows = self._ledger.all("begin", tasks=as_json(order))
+        rows = self._ledger.all("begin", tasks=as_json(order), now=time.time())
         for row in rows:
             self.changed(row)
         begun = {row["id"]: row for row in rows}
@@ -189,6 +189,7 @@ class Tasks:
             reason=reason,
             deadline=self._ledger.clock() + row["remaining"],
             remaining=None,
+            since=time.time(),
         )
 
     def suspend(self, row: Row, received: int) -> Row:
@@ -201,6 +202,7 @@ class Tasks:
             reason="",
             deadline=None,
             remaining=max(0.0, row["deadline"] - self._ledger.clock()),
+            since=time.time(),
             received=max(received, row["received"]),
         )
 
@@ -208,6 +210,10 @@ class Tasks:
         self, row: Row, waiting_for: WaitingFor, reason: str, due: float | None, **more: Any
     ) -> Row:
         """H: something has to happen before it goes on; ``due`` on the ledger's clock."""
+        if waiting_for != row["waiting_for"]:
+            more["since"] = time.time()
+        if waiting_for is not WaitingFor.TURN and reason != row["reason"]:
+            self._log.decided(row["session"], row["name"], reason)
         return self.update(
             row, phase=Phase.WAITING, waiting_for=waiting_for, reason=reason, due=due, **more
         )
