@@ -14,7 +14,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from tornado.ioloop import PeriodicCallback
 from traitlets import Any as AnyTrait
-from traitlets import Bunch, Float, Integer, TraitError, Unicode, default, observe, validate
+from traitlets import Bunch, Enum, Float, Integer, TraitError, Unicode, default, observe, validate
 
 from jupyter_bgdl.engine.local import LocalEngine
 from jupyter_bgdl.engine.protocol import Limits
@@ -23,6 +23,7 @@ from jupyter_bgdl.server.alive import Kernels
 from jupyter_bgdl.server.bandwidth import FORM, bandwidth
 from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.credentials import CredentialsFile, local_url
+from jupyter_bgdl.server.keep_alive import KeepAlive, Mode
 from jupyter_bgdl.server.launcher import Launcher, LaunchSettings
 from jupyter_bgdl.server.notebooks import Notebooks
 from jupyter_bgdl.server.redaction import describe
@@ -35,7 +36,7 @@ from jupyter_bgdl.service.service import Service
 _CLOSE: Final = 8.0
 """Seconds that the service gets to checkpoint and stop when the server stops."""
 _ACTIVITY: Final = 10_000
-"""Milliseconds between two looks at whether bytes move."""
+"""Milliseconds between two looks at whether transfers keep the server."""
 
 
 class BackgroundTransfers(ExtensionApp):
@@ -66,6 +67,19 @@ class BackgroundTransfers(ExtensionApp):
         None,
         help=f"""What all transfers together may move: {FORM}. It can be changed while transfers
         run.""",
+    ).tag(config=True)
+
+    keep_alive = Enum(
+        [mode.value for mode in Mode],
+        Mode.MOVING.value,
+        help="""What keeps this server from being stopped for inactivity, by itself or by a hub:
+        transfers that are "moving", those that are "pending", too (waiting for their date, a
+        retry, the network), or "never" any. An open page alone does not.""",
+    ).tag(config=True)
+    keep_alive_hours = Float(
+        168.0,
+        min=0,
+        help="For how many hours at one go transfers keep this server.",
     ).tag(config=True)
 
     launch_grace = Float(
@@ -114,6 +128,7 @@ class BackgroundTransfers(ExtensionApp):
     _engine: LocalEngine | None = None
     _service: Service | None = None
     _launcher: Launcher | None = None
+    _keep_alive: KeepAlive | None = None
     _credentials: CredentialsFile | None = None
     _activity: PeriodicCallback | None = None
 
@@ -145,6 +160,9 @@ class BackgroundTransfers(ExtensionApp):
         self._service.start()
         self._context.service = self._service
         self._start_launcher(serverapp, self._service)
+        self._keep_alive = KeepAlive(
+            self._service, Mode(self.keep_alive), self.keep_alive_hours * 3600
+        )
         self._activity = PeriodicCallback(self._note_activity, _ACTIVITY)
         self._activity.start()
         self._credentials = CredentialsFile(Path(jupyter_runtime_dir()))
@@ -168,16 +186,18 @@ class BackgroundTransfers(ExtensionApp):
         follow_renames(serverapp.event_logger, service.launches.renamed)
         self._launcher.start()
 
-    def _note_activity(self) -> None:
+    async def _note_activity(self) -> None:
         # A hub culls a server by this time, and would stop the transfers with it.
-        if self.current_activity() and self.serverapp is not None:
+        if self._keep_alive is not None and await self._keep_alive.look():
+            assert self.serverapp is not None
             times = self.serverapp.web_app.settings["last_activity_times"]
             times[self.name] = datetime.now(UTC)
 
     def current_activity(self) -> dict[str, int] | None:
-        """Truthy while bytes move: a server that shuts down when idle then stays."""
-        moving = self._service.moving if self._service is not None else 0
-        return {"transfers": moving} if moving else None
+        """Truthy while transfers keep the server, as ``keep_alive`` says: one that shuts down
+        when it is idle then stays."""
+        count = self._keep_alive.count if self._keep_alive is not None else 0
+        return {"transfers": count} if count else None
 
     async def stop_extension(self) -> None:
         """Checkpoint and stop, within ``_CLOSE`` and a second; whatever fails is logged."""

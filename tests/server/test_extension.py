@@ -9,14 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from support.fileserver import FileServer, content
-
-from jupyter_bgdl.server.extension import BackgroundTransfers
 
 ROOT = Path(__file__).parents[2]
 ENABLED = "--ServerApp.jpserver_extensions={'jupyter_bgdl': True}"
@@ -69,19 +65,3 @@ def test_P11_stopped_in_the_middle_it_says_so_and_goes_on_at_the_next_start(
             time.sleep(0.05)
     assert Path(f"{tmp_path}/a.bin").read_bytes() == body
     assert "range" in files["a.bin"].requests[-1]
-
-
-def test_while_bytes_move_the_server_is_not_idle() -> None:
-    app = BackgroundTransfers()
-    settings: dict[str, Any] = {"last_activity_times": {}}
-    app.serverapp = SimpleNamespace(web_app=SimpleNamespace(settings=settings))
-    assert not app.current_activity()
-    app._service = SimpleNamespace(moving=0)
-    assert not app.current_activity()
-    app._note_activity()
-    assert settings["last_activity_times"] == {}
-    app._service = SimpleNamespace(moving=2)
-    assert app.current_activity() == {"transfers": 2}
-    app._note_activity()
-    noted = settings["last_activity_times"]["jupyter_bgdl"]
-    assert datetime.now(UTC) - noted < timedelta(seconds=5)
