@@ -13,11 +13,12 @@ from urllib.parse import quote
 from jupyter_bgdl import errors
 from jupyter_bgdl.asks import EnvironmentRequest
 from jupyter_bgdl.environment import names_in
+from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.kernel import launching
 from jupyter_bgdl.kernel.asking import answer_of, known_variables, variables
 from jupyter_bgdl.kernel.channel import Channel
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
-from jupyter_bgdl.kernel.connection import Connection
+from jupyter_bgdl.kernel.connection import IN_PROCESS, Connection
 from jupyter_bgdl.kernel.delivery import Delivery, Soon
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Call, Handlers
@@ -65,6 +66,10 @@ def register_launch(
     """Set the launch cell of a session that need not be attached, or only check it. Raises what
     the server says."""
     connection, _ = _link(None, None)
+    if connection.is_in_process:
+        if checks:
+            raise errors.LaunchError("Without a Jupyter server nothing can be launched.")
+        return None
     path = f"bgdl/sessions/{quote(identifier, safe='')}/launch"
     if checks:
         return connection.call("POST", path + "/check", request, answer=LaunchCheck)
@@ -85,7 +90,8 @@ class Attachment:
     def __new__(
         cls, configuration: SessionConfiguration, *args: Any, server_url: Any = None, **kwargs: Any
     ) -> Self:
-        known = _attached.get((server_url, configuration.identifier))
+        where = IN_PROCESS if configuration.is_in_process else server_url
+        known = _attached.get((where, configuration.identifier))
         return known if isinstance(known, cls) else super().__new__(cls)
 
     def __init__(
@@ -96,6 +102,8 @@ class Attachment:
         server_url: str | None,
         token: str | None,
     ) -> None:
+        if configuration.is_in_process:
+            server_url = IN_PROCESS
         if not hasattr(self, "identifier"):
             if ending := _ending.get((server_url, configuration.identifier)):
                 ending.wait(_FREE)
@@ -158,6 +166,11 @@ class Attachment:
             delivery.end()
 
     @property
+    def is_in_process(self) -> bool:
+        """Whether its transfers end with this process, since no server has them."""
+        return self._connection.is_in_process
+
+    @property
     def view(self) -> SessionView:
         """All that the server tells of it."""
         return self._view
@@ -171,7 +184,8 @@ class Attachment:
     def configuration(self) -> SessionConfiguration:
         """What is in force, write-only values left out. A copy."""
         options = {k: v for k, v in self.options.items() if v is not None}
-        return SessionConfiguration(self.identifier, **options)
+        in_process = self._key[0] == IN_PROCESS
+        return SessionConfiguration.of(self.identifier, options, in_process=in_process)
 
     def detach(self) -> None:
         """Give ownership up: the events wait for whoever attaches next."""
@@ -241,8 +255,9 @@ class Attachment:
         self._connection.spawn(self._connection.fetch("POST", path))
 
     def register_launch(self, request: LaunchRequest) -> None:
-        """Raises what the server says."""
-        self.call("POST", "/launch", request)
+        """Raises what the server says. Without a server there is nobody to launch anything."""
+        if not self.is_in_process:
+            self.call("POST", "/launch", request)
 
     def begin_delivery(self) -> None:
         """Somebody is there who takes events, or was registered again."""
@@ -441,6 +456,11 @@ class Attachment:
         """What the server answered to an upload. Raises what a REST call may raise."""
         self.require_validity()
         return self._connection.download(f"{self._path}/tasks/{number}/content")
+
+    def explain_task(self, number: int) -> Explanation:
+        """Raises what a REST call may raise."""
+        told: Explanation = self.call("GET", f"/tasks/{number}/explain", answer=Explanation)
+        return told
 
     def metrics_of(self, number: int) -> TaskMetrics:
         """What the server knows of a task's requests. Raises what a REST call may raise."""

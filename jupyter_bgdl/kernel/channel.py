@@ -13,12 +13,13 @@ import logging
 from typing import Protocol
 
 import msgspec
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketClientConnection, WebSocketError, websocket_connect
+from tornado.httpclient import HTTPClientError
+from tornado.websocket import WebSocketError
 
 from jupyter_bgdl import errors
-from jupyter_bgdl.kernel.connection import Connection, tls_context
+from jupyter_bgdl.kernel.connection import Connection
 from jupyter_bgdl.kernel.identity import identity
+from jupyter_bgdl.kernel.transport import Socket
 from jupyter_bgdl.messages import (
     ClientMessage,
     Delivery,
@@ -38,7 +39,6 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-_PING = 20.0
 _decoder = msgspec.json.Decoder(ServerMessage)
 
 
@@ -80,7 +80,7 @@ class Channel:
         self._listeners: dict[str, Listener] = {}
         self._due: dict[str, int] = {}
         """Snapshots that were asked for on this connection and did not come yet."""
-        self._socket: WebSocketClientConnection | None = None
+        self._socket: Socket | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -153,18 +153,10 @@ class Channel:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _connect(self, is_first: bool) -> None:
-        server = self._connection.server if is_first else self._connection.find_again()
         if not is_first:
+            self._connection.find_again()
             await self._connection.check_async()
-        request = HTTPRequest(
-            "ws" + server.url.removeprefix("http") + "bgdl/channel",
-            headers=server.headers,
-            connect_timeout=10,
-            ssl_options=tls_context(server),
-        )
-        socket = await websocket_connect(
-            request, ping_interval=_PING, ping_timeout=_PING, max_message_size=256 * 2**20
-        )
+        socket = await self._connection.open_channel()
         if not is_first:
             for listener in list(self._listeners.values()):
                 await self._attach_again(listener)

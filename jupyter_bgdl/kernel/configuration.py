@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import count
+from typing import Any, Self
 
 import msgspec
 
@@ -10,11 +11,12 @@ from jupyter_bgdl.errors import InvalidRequest
 from jupyter_bgdl.model import IDENTIFIER, SessionOptions, is_identifier
 
 _DEFAULTS = SessionOptions()
+_numbers = count(1)
 _NAMES = tuple(field.name for field in msgspec.structs.fields(SessionOptions))
 
 
 class SessionConfiguration:
-    """The options of a session; made by :meth:`background`.
+    """The options of a session; made by :meth:`background` or :meth:`default`.
 
     Attributes (see :class:`~jupyter_bgdl.model.SessionOptions` for units): ``timeout_for_request``,
     ``timeout_for_resource``, ``maximum_connections_per_host``, ``additional_headers``,
@@ -54,12 +56,29 @@ class SessionConfiguration:
         """
         return cls(identifier)
 
+    @classmethod
+    def default(cls) -> SessionConfiguration:
+        """``URLSessionConfiguration.default``: for a session in this very process, without a
+        Jupyter server. Its delegate hears the same; its transfers end with the process, so its
+        identifier is a new one each time.
+        """
+        return cls.of(f"in-process-{next(_numbers)}", {}, in_process=True)
+
+    @classmethod
+    def of(cls, identifier: str, options: dict[str, Any], *, in_process: bool) -> Self:
+        """The configuration that a session has."""
+        made = cls(identifier, **options)
+        object.__setattr__(made, "is_in_process", in_process)
+        return made
+
     @property
     def explicit(self) -> dict[str, Any]:
         """A copy of what was set."""
         return dict(self._explicit)
 
     _explicit: dict[str, Any]
+    is_in_process = False
+    """Whether it was made by :meth:`default`."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in _NAMES:

@@ -1,34 +1,31 @@
-"""Speaks REST with the server, from a background thread with a loop of its own.
-
-Tornado's client is used because it is in every kernel already, and because it ignores the
-environment's proxies: a kernel and its server are on one machine.
-"""
+"""What a kernel asks of its sessions' keeper, from a background thread with a loop of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import atexit
 import concurrent.futures
-import ssl
+import importlib
+import os
+import sys
 import threading
 from collections.abc import Coroutine
 from functools import cache
 from typing import Any, TypeVar, overload
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from jupyter_bgdl import errors
-from jupyter_bgdl.kernel.discovery import Server, find_server
-from jupyter_bgdl.model import PROTOCOL, Failure, ServerInfo
+from jupyter_bgdl.kernel.remote import Remote
+from jupyter_bgdl.kernel.transport import Socket, Transport
+from jupyter_bgdl.model import PROTOCOL, ServerInfo
 
 T = TypeVar("T")
 
-_LARGEST = 512 * 2**20
-"""Bytes of the largest answer: a page of a large session."""
-
-_TIMEOUT = 60.0
-_RESOLVE = {502, 503, 504, 599}
+IN_PROCESS = "in-process:"
+"""Stands for a server's URL: no server, but this process."""
+FALLBACK = "JUPYTER_BGDL_FALLBACK"
+"""Environment variable. ``in-process``: where no server is found, do without one."""
 
 
 @cache
@@ -42,18 +39,25 @@ def background_loop() -> asyncio.AbstractEventLoop:
 
 
 class Connection:
-    """A server, found again whenever it may have changed."""
+    """Calls, answered by a Jupyter server or by this process."""
 
     def __init__(self, server_url: str | None = None, token: str | None = None) -> None:
-        self._arguments = (server_url, token)
-        self._client: AsyncHTTPClient | None = None
+        """Raises ServerNotFound."""
         self.loop = background_loop()
-        self.server = find_server(*self._arguments)
+        self._transport = _transport(server_url, token)
 
-    def find_again(self) -> Server:
+    @property
+    def is_in_process(self) -> bool:
+        """Whether the transfers end with this process."""
+        return self._transport.is_in_process
+
+    def find_again(self) -> None:
         """After a loss: the server may have come back elsewhere. Raises ServerNotFound."""
-        self.server = find_server(*self._arguments)
-        return self.server
+        self._transport.find_again()
+
+    async def open_channel(self) -> Socket:
+        """In the background thread."""
+        return await self._transport.open_channel()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run it in the background thread and wait for it; an interrupt ends it."""
@@ -78,12 +82,13 @@ class Connection:
 
     def download(self, path: str) -> bytes:
         """The bytes at ``path``. Raises as :meth:`call` does."""
-        return self.run(self._ask("GET", path, None)).body
+        return self.run(self._transport.ask("GET", path, None))
 
     async def fetch(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
         """As :meth:`call`, in the background thread."""
-        response = await self._ask(method, path, body)
-        return msgspec.json.decode(response.body, type=answer) if answer is not None else None
+        sent = None if body is None else msgspec.json.encode(body)
+        response = await self._transport.ask(method, path, sent)
+        return msgspec.json.decode(response, type=answer) if answer is not None else None
 
     def check(self) -> None:
         """Raises ExtensionMissing, IncompatibleServer or ServerNotFound."""
@@ -94,7 +99,7 @@ class Connection:
             info = await self.fetch("GET", "bgdl", answer=ServerInfo)
         except (errors.TaskNotFound, msgspec.MsgspecError) as error:
             raise errors.ExtensionMissing(
-                f"The Jupyter server at {self.server.url} does not have jupyter_bgdl. Install it "
+                f"{self._transport.place} does not have jupyter_bgdl. Install it "
                 "in the server's environment (pip install jupyter_bgdl) and start the server "
                 "again; on a hub: Hub Control Panel, Stop My Server, Start My Server."
             ) from error
@@ -108,56 +113,24 @@ class Connection:
                 "in both environments; restart the server if its own was changed."
             )
 
-    async def _ask(self, method: str, path: str, body: Any) -> HTTPResponse:
-        if self._client is None:
-            self._client = AsyncHTTPClient(force_instance=True, max_body_size=_LARGEST)
-        sent = None if body is None else msgspec.json.encode(body)
-        if sent is None and method == "POST":
-            sent = b""
-        server = self.server
-        request = HTTPRequest(
-            server.url + path,
-            method=method,
-            headers={**server.headers, **({"Content-Type": "application/json"} if body else {})},
-            body=sent,
-            connect_timeout=10,
-            request_timeout=_TIMEOUT,
-            ssl_options=tls_context(server),
-            follow_redirects=False,
-        )
-        try:
-            return await self._client.fetch(request)
-        except HTTPClientError as error:
-            raise _failure(error, server) from error
-        except OSError as error:
-            raise errors.ServerNotFound(
-                f"The Jupyter server at {server.url} does not answer: {error}"
-            ) from error
 
-
-def tls_context(server: Server) -> ssl.SSLContext | None:
-    """Trust the server's own certificate and no other, if it is known."""
-    if not server.url.startswith("https:"):
-        return None
-    context = ssl.create_default_context(cafile=server.certificate)
-    if server.certificate is not None:
-        # The very certificate is pinned; it is made out to a public name, not to loopback.
-        context.check_hostname = False
-    return context
-
-
-def _failure(error: HTTPClientError, server: Server) -> errors.BackgroundTransferError:
-    body = error.response.body if error.response is not None else b""
+def _transport(server_url: str | None, token: str | None) -> Transport:
+    if server_url == IN_PROCESS:
+        return _in_process()
     try:
-        told = msgspec.json.decode(body or b"", type=Failure).error
-    except msgspec.MsgspecError:
-        pass
-    else:
-        return errors.by_code.get(told.code, errors.BackgroundTransferError)(told.message)
-    if error.code in (401, 403):
-        return errors.NotAuthorized(f"The Jupyter server at {server.url} refused the token.")
-    if error.code in (404, 405) or 300 <= error.code < 400:
-        return errors.TaskNotFound()
-    if error.code in _RESOLVE:
-        return errors.ServerUnavailable(f"The Jupyter server at {server.url}: {error.message}")
-    return errors.BackgroundTransferError(f"The Jupyter server answered {error.code}.")
+        return Remote(server_url, token)
+    except errors.ServerNotFound:
+        if server_url is not None or os.environ.get(FALLBACK) != "in-process":
+            raise
+    print(
+        "jupyter_bgdl: no Jupyter server was found, so transfers run in this process and end with "
+        f"it ({FALLBACK}=in-process).",
+        file=sys.stderr,
+    )
+    return _in_process()
+
+
+def _in_process() -> Transport:
+    # Loaded when it is asked for: a kernel with a server needs neither service nor engine.
+    made: Transport = importlib.import_module("jupyter_bgdl.in_process").transport()
+    return made

@@ -18,24 +18,28 @@ _BAR = 24
 _ORDER = (Phase.RUNNING, Phase.FINISHING, Phase.CANCELING, Phase.WAITING, Phase.SUSPENDED)
 
 
-def session_bundle(view: SessionView, tasks: list[TaskView]) -> dict[str, Any]:
-    """MIME bundle of a session."""
+def session_bundle(
+    view: SessionView, tasks: list[TaskView], *, is_live: bool = True
+) -> dict[str, Any]:
+    """MIME bundle of a session; ``is_live``: a server has it, that a live view can ask."""
     now = time.time()
     shown = sorted(tasks, key=_rank)[:_MOST_ROWS]
     lines = [session_line(view, now), *(f"  {task_line(task, now)}" for task in shown)]
     rows = "".join(_row(task, now) for task in shown)
+    live = {MIME_TYPE: {"version": 1, "session": view.identifier}} if is_live else {}
     return {
-        MIME_TYPE: {"version": 1, "session": view.identifier},
+        **live,
         "text/plain": "\n".join(lines),
         "text/html": f"<p>{escape(lines[0])}</p><table>{rows}</table>",
     }
 
 
-def task_bundle(view: TaskView) -> dict[str, Any]:
-    """MIME bundle of a single task."""
+def task_bundle(view: TaskView, *, is_live: bool = True) -> dict[str, Any]:
+    """MIME bundle of a single task; ``is_live`` as for a session."""
     now = time.time()
+    shown = {"version": 1, "session": view.session, "task": view.task_identifier}
     return {
-        MIME_TYPE: {"version": 1, "session": view.session, "task": view.task_identifier},
+        **({MIME_TYPE: shown} if is_live else {}),
         "text/plain": task_line(view, now),
         "text/html": f"<table>{_row(view, now)}</table>",
     }

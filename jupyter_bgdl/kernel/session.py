@@ -238,14 +238,18 @@ class Session(Submitting):
         """An ipywidget that shows the session, for ``VBox([...])`` and dashboards.
 
         ``core=True`` uses plain ipywidgets, for front ends that don't load our extension; that
-        is the default in VS Code, which is known by its environment variables.
+        is the default in VS Code, which is known by its environment variables, and without a
+        Jupyter server.
         """
         from jupyter_bgdl.kernel.widget import widget_of
 
-        return widget_of(self, core="VSCODE_PID" in os.environ if core is None else core)
+        if core is None:
+            core = self.is_in_process or "VSCODE_PID" in os.environ
+        return widget_of(self, core=core)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return display.session_bundle(self.view, [task.view for task in self.known_tasks()])
+        tasks = [task.view for task in self.known_tasks()]
+        return display.session_bundle(self.view, tasks, is_live=not self.is_in_process)
 
     def __repr__(self) -> str:
         return f"<Session {display.session_line(self.view, time.time())}>"

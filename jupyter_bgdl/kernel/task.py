@@ -22,6 +22,7 @@ from jupyter_bgdl.model import (
 )
 
 if TYPE_CHECKING:
+    from jupyter_bgdl.explanation import Explanation
     from jupyter_bgdl.kernel.session import Session
 
 
@@ -114,6 +115,12 @@ class Task(Properties, ABC, Generic[R]):
         metrics = self._session.metrics_of(self.task_identifier)
         return metrics if metrics.transactions else None
 
+    def explain(self) -> Explanation:
+        """Why it does not run now (or is where it is), since when, until when, and what would
+        change it. Asks the server; shows itself as text or as a table. What the scheduler decided
+        before is in ``session.log()``. Apple: the background networking profile."""
+        return self._session.explain_task(self.task_identifier)
+
     def resume(self) -> None:
         """Start, or go on; what was set meanwhile is sent first. Apple: ``resume()``."""
         self.send_properties()
@@ -188,7 +195,7 @@ class Task(Properties, ABC, Generic[R]):
                 place.show_traceback(error, self._session.note)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return display.task_bundle(self._view)
+        return display.task_bundle(self._view, is_live=not self._session.is_in_process)
 
     def __repr__(self) -> str:
         line = display.task_line(self._view, time.time())

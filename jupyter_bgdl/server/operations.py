@@ -6,17 +6,20 @@ can say something that the other does not.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from jupyter_bgdl.errors import BackgroundTransferError, InvalidRequest, TaskNotFound
 from jupyter_bgdl.model import IDENTIFIER, is_identifier
-from jupyter_bgdl.server.launcher import Launcher
 from jupyter_bgdl.server.sockets import Sockets
 from jupyter_bgdl.service.service import Service
+
+if TYPE_CHECKING:
+    # In-process sessions use this module where there is no Jupyter server.
+    from jupyter_bgdl.server.launcher import Launcher
 
 _LARGEST = 2**53 - 1
 """Largest integer that every reader of JSON holds exactly (RFC 8259, section 6)."""
@@ -76,6 +79,8 @@ class Operation(Struct, frozen=True, kw_only=True):
     summary: str
     action: Literal["read", "write", "execute"]
     run: Callable[[Call], Awaitable[Any]]
+    run_large: Callable[[Call], Awaitable[AsyncIterator[bytes]]] | None = None
+    """For a request with a large body: the same answer as JSON, in pieces."""
     path_type: type[Struct] = NoParameters
     query_type: type[Struct] = NoParameters
     request: type[Struct] | None = None
