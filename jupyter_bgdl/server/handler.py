@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from http.client import responses
 from typing import Any
 
@@ -87,6 +88,10 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
                 body=await self._body(operation.request),
                 root=self.settings.get("server_root_dir"),
             )
+            if operation.run_large is not None and len(self.request.body) > _SMALL_BODY:
+                self.request.body = b""  # It was taken, and may be large.
+                await self._stream(await operation.run_large(call))
+                return
             answer = await operation.run(call)
         except errors.BackgroundTransferError as error:
             self.fail(error)
@@ -98,6 +103,13 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
             await web.RequestHandler.finish(self)
         else:
             await self.finish(msgspec.json.encode(answer))
+
+    async def _stream(self, pieces: AsyncIterator[bytes]) -> None:
+        self.set_header("Content-Type", "application/json")
+        async for piece in pieces:
+            self.write(piece)
+            await self.flush()
+        await self.finish()
 
     async def _send_bytes(self, content: bytes) -> None:
         """What a foreign server wrote must not run in this origin, whatever it is (threat T18)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
 
 from jupyter_bgdl import errors, model
 from jupyter_bgdl.properties import TaskChange
@@ -16,6 +18,8 @@ from jupyter_bgdl.server.operations import (
     TasksQuery,
 )
 
+_PIECE = 1000
+"""Tasks in a piece of a large answer."""
 _TASKS = "/bgdl/sessions/{identifier}/tasks"
 _TASK = _TASKS + "/{number}"
 
@@ -34,6 +38,26 @@ async def submit(call: Call) -> model.SubmitReply:
     return await call.service().submit(
         call.user, call.path.identifier, call.body.tasks, find_only=call.body.find_only
     )
+
+
+async def submit_many(call: Call) -> AsyncIterator[bytes]:
+    """As :func:`submit`, in pieces: a server is not to hold 100,000 views."""
+    service, user, session = call.service(), call.user, call.path.identifier
+    settled = await service.settle(user, session, call.body.tasks, find_only=call.body.find_only)
+    call.body.tasks.clear()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"tasks":['
+        for start in range(0, len(settled), _PIECE):
+            piece = settled[start : start + _PIECE]
+            views = await service.numbered(user, session, [number for _, number in piece])
+            done = [
+                model.Submitted(match, view) for (match, _), view in zip(piece, views, strict=True)
+            ]
+            yield (b"," if start else b"") + msgspec.json.encode(done)[1:-1]
+        yield b"]}"
+
+    return pieces()
 
 
 async def task(call: Call) -> model.TaskView:
@@ -125,6 +149,7 @@ OPERATIONS = (
         summary="Hand in downloads and uploads; one that is there already is found again",
         action="write",
         run=submit,
+        run_large=submit_many,
         path_type=SessionPath,
         request=model.SubmitRequest,
         response=model.SubmitReply,

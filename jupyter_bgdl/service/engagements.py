@@ -60,6 +60,18 @@ class Engagements:
         """How many more than move at a time each of them may have."""
         return self._pace.stock(time.monotonic())
 
+    def sessions(self) -> set[int]:
+        """Those that have transfers."""
+        return {live.session for live in self._live.values() if live.fetching}
+
+    def tasks(self, session: int) -> list[int]:
+        """Those of a session that transfer."""
+        return [
+            task
+            for task, live in self._live.items()
+            if live.session == session and live.fetching
+        ]
+
     def has(self, task: int) -> bool:
         return task in self._live
 

@@ -28,6 +28,7 @@ from jupyter_bgdl.model import (
     Event,
     LogLine,
     LogPage,
+    Match,
     Phase,
     SessionView,
     SubmitReply,
@@ -65,6 +66,10 @@ _LET_GO = 30.0
 Action = Literal["resume", "suspend", "cancel", "retry"]
 
 
+_CHUNK = 1000
+"""Rows that are read at once."""
+
+
 class Heart:
     def __init__(
         self,
@@ -79,7 +84,8 @@ class Heart:
         self._ledger = Ledger(state_dir, url)
         self._live: dict[int, Live] = {}
         launching: set[int] = set()
-        self._views = Views(self._ledger, self._live, launching)
+        held: dict[int, str] = {}
+        self._views = Views(self._ledger, self._live, launching, held)
         self._journal = Journal(self._ledger, emit)
         self._log = SessionLog(self._ledger, settings.max_log_lines)
         self.sessions = Sessions(
@@ -97,6 +103,8 @@ class Heart:
             self._live,
             settings,
             self._leftovers,
+            self._log,
+            held,
         )
         self._submitter = Submitter(
             self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers
@@ -202,6 +210,7 @@ class Heart:
             row = self.launches.attached(row, is_owner)
             named = names_in(self.sessions.options(row).additional_headers)
             row = self._scheduler.environment.want(row, named)
+        self._scheduler.pump()  # What was made unattended need not wait any more.
         active = self._ledger.all("active_page", session=row["id"], after=0, limit=MAX_ACTIVE)
         return AttachReply(
             session=self._views.session(row),
@@ -249,7 +258,30 @@ class Heart:
     async def submit(
         self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool
     ) -> SubmitReply:
-        return await self._submitter.submit(user, identifier, specs, find_only)
+        settled = await self._submitter.submit(user, identifier, specs, find_only)
+        views = [
+            view
+            for start in range(0, len(settled), _CHUNK)
+            for view in await self.numbered(
+                user, identifier, [number for _, number in settled[start : start + _CHUNK]]
+            )
+        ]
+        self._scheduler.pump()
+        return SubmitReply(
+            [Submitted(match, view) for (match, _), view in zip(settled, views, strict=True)]
+        )
+
+    async def settle(
+        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool
+    ) -> list[tuple[Match, int]]:
+        settled = await self._submitter.submit(user, identifier, specs, find_only)
+        self._scheduler.pump()
+        return settled
+
+    async def numbered(self, user: str, identifier: str, numbers: list[int]) -> list[TaskView]:
+        rows = self._tasks.by_numbers(self.sessions.get(user, identifier), numbers)
+        views = {row["number"]: self._tasks.view(row) for row in rows}
+        return [views[number] for number in numbers]
 
     async def task_view(self, user: str, identifier: str, number: int) -> TaskView:
         return self._tasks.view(self._task(user, identifier, number))

@@ -115,7 +115,8 @@ class Launches:
 
     async def launched(self, user: str, identifier: str, is_launched: bool) -> None:
         """Whether the session lives in a kernel that the server started and nobody opened."""
-        self._set(self._sessions.get(user, identifier), launched=int(is_launched))
+        opened = {} if is_launched else {"unattended": 0}
+        self._set(self._sessions.get(user, identifier), launched=int(is_launched), **opened)
 
     async def end(self, user: str, identifier: str, pause: float) -> bool:
         """The launch is over, and a pause begins if it was fruitless. Returns whether it
@@ -149,7 +150,13 @@ class Launches:
         if row["id"] in self._running:
             return self._ledger.set("sessions", row["id"], launch_notice=None)
         return self._ledger.set(
-            "sessions", row["id"], launch_notice=None, fruitless=0, launch_due=0, launched=0
+            "sessions",
+            row["id"],
+            launch_notice=None,
+            fruitless=0,
+            launch_due=0,
+            launched=0,
+            unattended=0,
         )
 
     async def renamed(self, old: str, new: str) -> None:

@@ -11,6 +11,7 @@ from jupyter_bgdl.engine.outcomes import OUTCOMES, Verdict, is_retryable, outcom
 from jupyter_bgdl.engine.protocol import Failed
 from jupyter_bgdl.errors import ChecksumMismatch, HTTPStatusError, by_code
 from jupyter_bgdl.model import WaitingFor
+from jupyter_bgdl.service.conditions import POWER
 
 STATUS_TRIES = 5
 """Retries after 408, 425, 429 and 5xx."""
@@ -47,6 +48,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How often owners are checked for being alive, and a locked ledger is tried again."""
     silence: float = 60.0
     """An owner that nobody can vouch for is gone when its socket was closed this long."""
+    discretionary_load: float = 1.0
+    """A discretionary session begins nothing while each core has more to do than this."""
+    discretionary_hours: str | None = None
+    """``HH:MM-HH:MM``, local time, in which discretionary sessions run; None: at any."""
+    conditions_check: float = 30.0
+    """How often conditions are looked at while a discretionary session has something to do."""
+    power_supply: str = POWER
+    """Folder that tells of batteries and mains."""
     clock_save: float = 30.0
     """How often the ledger's clock is saved while something is to be done."""
 

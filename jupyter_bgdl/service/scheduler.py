@@ -27,18 +27,20 @@ from jupyter_bgdl.service.asks import Asks
 from jupyter_bgdl.service.disk import DiskWatch
 from jupyter_bgdl.service.engagements import Engagements
 from jupyter_bgdl.service.environment import Environment
+from jupyter_bgdl.service.holding import Holding
 from jupyter_bgdl.service.kept_parts import KeptParts
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
 from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.sessions import Sessions
 from jupyter_bgdl.service.tasks import DATE, TURN, Tasks
 from jupyter_bgdl.service.turns import Turns
 from jupyter_bgdl.service.uploads import Uploads
 from jupyter_bgdl.service.views import Live, Row, begins_at
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 _REST = 4.0
 _LONGEST_REST = 0.05
@@ -61,6 +63,8 @@ class Scheduler:
         live: dict[int, Live],
         settings: Settings,
         leftovers: Leftovers,
+        log: SessionLog,
+        held: dict[int, str],
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -75,6 +79,9 @@ class Scheduler:
         self.asks = Asks(ledger, sessions, tasks, self.environment, self)
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
+        self._holding = Holding(
+            ledger, sessions, tasks, log, self.engagements, self._turns, held, settings
+        )
         self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
         self._disk = DiskWatch(
             tasks.get, self._wake_all, leftovers.blocking, leftovers.soon, settings.disk_poll
@@ -113,6 +120,7 @@ class Scheduler:
         """The engine checkpoints and ends; its last reports are committed."""
         self._is_closing = True
         self._alarms.cancel()
+        self._holding.close()
         self._disk.close()
         self._engine.close(timeout)
         self.drain()
@@ -171,7 +179,7 @@ class Scheduler:
         try:
             self._take(lasting)
         except sqlite3.Error:
-            log.exception("The ledger takes nothing; %d reports wait.", len(lasting))
+            _log.exception("The ledger takes nothing; %d reports wait.", len(lasting))
             with self._lock:
                 self._inbox[:0] = lasting
             if self._loop and not self._is_closing:
@@ -192,7 +200,7 @@ class Scheduler:
         except sqlite3.OperationalError:
             raise
         except Exception:
-            log.warning("%d reports are taken one by one.", len(reports), exc_info=True)
+            _log.warning("%d reports are taken one by one.", len(reports), exc_info=True)
             with self._ledger.transaction():
                 for report in reports:
                     self._guarded(report)
@@ -205,7 +213,7 @@ class Scheduler:
         except sqlite3.OperationalError:
             raise
         except Exception:
-            log.exception("A report of task %d could not be handled.", report.attempt.task)
+            _log.exception("A report of task %d could not be handled.", report.attempt.task)
             row = self._tasks.get(report.attempt.task)
             if row and row["phase"] != Phase.COMPLETED:
                 self.engagements.stop(row)
@@ -232,10 +240,11 @@ class Scheduler:
         self.engagements.hand_over()
         try:
             self._ring()
+            self._holding.look(self._loop, self.pump)
             while self._fill():
                 pass
         except sqlite3.Error:
-            log.exception("The ledger takes nothing; nothing new is started.")
+            _log.exception("The ledger takes nothing; nothing new is started.")
             if self._loop:
                 self._alarms.set_in(self._loop, _LEDGER_RETRY)
             return
@@ -251,6 +260,8 @@ class Scheduler:
         options: dict[int, SessionOptions] = {}
 
         def limit(session: int, host: str) -> int:
+            if session in self._holding.held:
+                return 0
             if session not in options:
                 options[session] = self._sessions.options(self._sessions.by_id(session))
             return options[session].maximum_connections_per_host + stock.get((session, host), 0)
@@ -399,7 +410,7 @@ class Scheduler:
                     if row and row["waiting_for"] == WaitingFor.DISK_SPACE:
                         self.wake(row)
         except sqlite3.Error:
-            log.exception("The ledger takes nothing; %d tasks wait.", len(tasks))
+            _log.exception("The ledger takes nothing; %d tasks wait.", len(tasks))
         self.pump()
 
     def _begin_date(self, row: Row) -> None:

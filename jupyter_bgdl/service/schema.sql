@@ -64,6 +64,9 @@ CREATE TABLE sessions (
     launch_notice TEXT,
     -- 1: its owner is a kernel that the server started and that nobody has opened yet.
     launched INTEGER NOT NULL DEFAULT 0 CHECK (launched IN (0, 1)),
+    -- 1: tasks were made in a kernel that the server launched, and nobody has opened its notebook
+    -- since: until then they are discretionary.
+    unattended INTEGER NOT NULL DEFAULT 0 CHECK (unattended IN (0, 1)),
     -- JSON: the asks (asks.Ask) that the delegate has methods for, as the last owner said.
     answers TEXT NOT NULL DEFAULT '[]',
     -- JSON: names of the environment variables that headers refer to. Their values are nowhere here.

@@ -25,6 +25,7 @@ from jupyter_bgdl.model import (
     Event,
     LogLine,
     LogPage,
+    Match,
     SessionView,
     SubmitReply,
     Submitted,
@@ -151,6 +152,17 @@ class Service:
         """All or none. Raises :class:`InvalidRequest`, :class:`DestinationExists` or
         :class:`DestinationNotAllowed`. ``find_only``: completed tasks are not opened again."""
         return await self._hop(self._heart.submit(user, identifier, specs, find_only))
+
+    async def settle(
+        self, user: str, identifier: str, specs: list[TaskSpec], *, find_only: bool = False
+    ) -> list[tuple[Match, int]]:
+        """As :meth:`submit`, but only what became of each, and its task's number: the views of
+        100,000 tasks are large. :meth:`numbered` has them."""
+        return await self._hop(self._heart.settle(user, identifier, specs, find_only))
+
+    async def numbered(self, user: str, identifier: str, numbers: list[int]) -> list[TaskView]:
+        """The tasks with these numbers, in this order."""
+        return await self._hop(self._heart.numbered(user, identifier, numbers))
 
     async def tasks(
         self,

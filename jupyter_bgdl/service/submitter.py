@@ -29,7 +29,6 @@ from jupyter_bgdl.model import (
     Match,
     Phase,
     SessionOptions,
-    SubmitReply,
     Submitted,
     TaskSpec,
     WaitingFor,
@@ -53,9 +52,6 @@ _SPOILT = frozenset({"checksum_mismatch", "source_changed", "unexpected_content"
 """Errors after which what was fetched is of no use."""
 
 _USED = "This resume data was used already; each can be used once. Download the file anew."
-
-_CHUNK = 1000
-"""Rows that are read at once."""
 
 
 class Submitter:
@@ -81,9 +77,10 @@ class Submitter:
         specs: list[TaskSpec],
         find_only: bool = False,
         must_find: bool = False,
-    ) -> SubmitReply:
-        """``find_only``: what is completed stays so, whatever became of it. ``must_find``: what
-        is not there raises :class:`InvalidResumeData`.
+    ) -> list[tuple[Match, int]]:
+        """What became of each, and the number of its task. ``find_only``: what is completed stays
+        so, whatever became of it. ``must_find``: what is not there raises
+        :class:`InvalidResumeData`. The caller pumps.
 
         Raises the errors of :func:`checked`, and :class:`DestinationExists` or
         :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
@@ -105,19 +102,14 @@ class Submitter:
                 if must_find and len(known) < len(found):
                     raise InvalidResumeData(_USED)
                 if not known and _are_plain(found, digests):
-                    reply = self._add_all(session, options, found)
-                else:
-                    results = [
-                        self._found(known[one.wanted.match], one)
-                        if find_only and one.wanted.match in known
-                        else self._settle(session, options, one, known, sizes, digests)
-                        for one in found
-                    ]
-                    reply = SubmitReply(
-                        [Submitted(match, self._tasks.view(row)) for match, row in results]
-                    )
-        self._scheduler.pump()
-        return reply
+                    return self._add_all(session, options, found)
+                results = [
+                    self._found(known[one.wanted.match], one)
+                    if find_only and one.wanted.match in known
+                    else self._settle(session, options, one, known, sizes, digests)
+                    for one in found
+                ]
+                return [(match, row["number"]) for match, row in results]
 
     async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
         """Raises :class:`InvalidResumeData`, and what :meth:`submit` raises."""
@@ -131,8 +123,8 @@ class Submitter:
         if request.staging is not None:
             spec = msgspec.structs.replace(spec, staging=request.staging)
         # A cell that was run again finds its task.
-        reply = await self.submit(user, identifier, [spec], find_only=is_used, must_find=is_used)
-        number = reply.tasks[0].task.task_identifier
+        settled = await self.submit(user, identifier, [spec], find_only=is_used, must_find=is_used)
+        match, number = settled[0]
         with self._ledger.transaction():
             row = self._tasks.by_number(self._sessions.get(user, identifier), number)
             kept, is_used = parts.find(user, request.resume_data)
@@ -144,7 +136,7 @@ class Submitter:
                 raise InvalidResumeData(_USED)
             if request.properties != TaskChange() and row["phase"] != Phase.COMPLETED:
                 row = self._scheduler.change(row, request.properties)
-        return Submitted(reply.tasks[0].match, self._tasks.view(row))
+        return Submitted(match, self._tasks.view(row))
 
     def _with_part(self, row: Row, kept: Kept) -> Row:
         return self._tasks.update(
@@ -159,7 +151,9 @@ class Submitter:
             resumed=kept.received,
         )
 
-    def _add_all(self, session: Row, options: SessionOptions, found: list[Found]) -> SubmitReply:
+    def _add_all(
+        self, session: Row, options: SessionOptions, found: list[Found]
+    ) -> list[tuple[Match, int]]:
         """Downloads that are all new, with few statements."""
         check_takes_tasks(session)
         for one in found:
@@ -174,16 +168,7 @@ class Submitter:
             raise AssertionError("two tasks of one submit write to one path")
         first, last = self._tasks.add_all(session, [one.wanted for one in found], options)
         self._ledger.on_commit(lambda: self._scheduler.watch_new(session["id"], first))
-        created = Match.CREATED
-        return SubmitReply(
-            [
-                Submitted(created, self._tasks.view(row))
-                for start in range(first, last + 1, _CHUNK)
-                for row in self._tasks.by_numbers(
-                    session, range(start, min(start + _CHUNK, last + 1))
-                )
-            ]
-        )
+        return [(Match.CREATED, number) for number in range(first, last + 1)]
 
     def _matches(self, session: Row, found: list[Found]) -> dict[str, Row]:
         keys = msgspec.json.encode([one.wanted.match for one in found]).decode()

@@ -30,6 +30,15 @@ class Turns:
         """Its priority is another one: its entry is out of date, if it has one."""
         self._moved[task] = priority
 
+    def sessions(self) -> set[int]:
+        """Those that have a ready task."""
+        return {session for session, hosts in self._ready.items() if hosts}
+
+    def top(self, sessions: set[int]) -> float:
+        """The highest priority among the ready tasks of these sessions; -1: there are none."""
+        heads = (heap[0] for session in sessions for heap in self._ready[session].values())
+        return max((-rank for rank, _, _ in heads), default=-1.0)
+
     def take(self, active: Counter[tuple[int, str]], limit: Limit) -> tuple[int, str, int] | None:
         """The next ``(session, host, task)``: of the session that has the fewest at work, its
         first one whose host is not at its limit. None: nothing may go now."""

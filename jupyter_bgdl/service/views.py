@@ -73,11 +73,16 @@ class Views:
     """Each view that is made is newer than all before: the ledger has one thread."""
 
     def __init__(
-        self, ledger: Ledger, live: Mapping[int, Live], launching: AbstractSet[int]
+        self,
+        ledger: Ledger,
+        live: Mapping[int, Live],
+        launching: AbstractSet[int],
+        held: Mapping[int, str],
     ) -> None:
         self._ledger = ledger
         self._live = live
         self._launching = launching
+        self._held = held
 
     def task(self, row: Row, identifier: str) -> TaskView:
         spec, phase = spec_of(row), Phase(row["phase"])
@@ -87,6 +92,9 @@ class Views:
         if live and phase is not Phase.COMPLETED:
             received = max(received, live.received)
         waiting_for = WaitingFor(row["waiting_for"]) if row["waiting_for"] else None
+        reason = _WORDS[phase] if phase in _WORDS else row["reason"]
+        if waiting_for is WaitingFor.TURN and row["session"] in self._held:
+            waiting_for, reason = WaitingFor.CONDITIONS, self._held[row["session"]]
         until = None
         if waiting_for is WaitingFor.EARLIEST_BEGIN_DATE and row["due"] is None:
             until = spec.earliest_begin_date
@@ -111,7 +119,7 @@ class Views:
             phase=phase,
             waiting_for=waiting_for,
             until=until,
-            reason=_WORDS[phase] if phase in _WORDS else row["reason"],
+            reason=reason,
             name=row["name"],
             host=row["host"],
             url=redacted(spec.request.url),
