@@ -30,6 +30,7 @@ from jupyter_bgdl.server.redaction import describe
 from jupyter_bgdl.server.renames import follow_renames
 from jupyter_bgdl.server.right import may_execute
 from jupyter_bgdl.server.routes import handlers
+from jupyter_bgdl.service.conditions import span
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.service import Service
 
@@ -69,6 +70,19 @@ class BackgroundTransfers(ExtensionApp):
         run.""",
     ).tag(config=True)
 
+    discretionary_load = Float(
+        Settings().discretionary_load,
+        min=0,
+        help="Discretionary sessions begin nothing while each core has more to do than this (the "
+        "load of the last minute).",
+    ).tag(config=True)
+    discretionary_hours = Unicode(
+        None,
+        allow_none=True,
+        help="Hours in which discretionary sessions run, in the server's local time: "
+        '"22:00-06:00"; None: at any.',
+    ).tag(config=True)
+
     keep_alive = Enum(
         [mode.value for mode in Mode],
         Mode.MOVING.value,
@@ -100,6 +114,16 @@ class BackgroundTransfers(ExtensionApp):
         help="""Seconds after which a kernel that was started to run a launch cell is shut down,
         whatever it does, unless its notebook was opened.""",
     ).tag(config=True)
+
+    @validate("discretionary_hours")
+    def _check_hours(self, proposal: Bunch) -> str | None:
+        try:
+            if proposal["value"] is not None:
+                span(proposal["value"])
+        except ValueError as error:
+            raise TraitError(f"BackgroundTransfers.discretionary_hours: {error}") from error
+        hours: str | None = proposal["value"]
+        return hours
 
     @validate("bandwidth_limit")
     def _check_bandwidth(self, proposal: Bunch) -> int | None:
@@ -152,7 +176,11 @@ class BackgroundTransfers(ExtensionApp):
             _absolute(self.state_dir),
             self._engine,
             alive=Kernels(serverapp.kernel_manager).alive,
-            settings=Settings(max_active_tasks=self.max_active_tasks),
+            settings=Settings(
+                max_active_tasks=self.max_active_tasks,
+                discretionary_load=self.discretionary_load,
+                discretionary_hours=self.discretionary_hours,
+            ),
             url=url,
         )
         self._context.sockets.start(asyncio.get_running_loop())

@@ -67,9 +67,7 @@ class Engagements:
     def tasks(self, session: int) -> list[int]:
         """Those of a session that transfer."""
         return [
-            task
-            for task, live in self._live.items()
-            if live.session == session and live.fetching
+            task for task, live in self._live.items() if live.session == session and live.fetching
         ]
 
     def has(self, task: int) -> bool:

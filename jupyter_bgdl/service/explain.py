@@ -40,6 +40,7 @@ class Explainer:
             WaitingFor.RETRY: self._again,
             WaitingFor.DISK_SPACE: self._disk,
             WaitingFor.CREDENTIALS: self._credentials,
+            WaitingFor.CONDITIONS: self._conditions,
         }
 
     def explain(self, row: Row, view: TaskView) -> Explanation:
@@ -101,6 +102,18 @@ class Explainer:
             "and again.",
             ["free space there", _SOONER],
         )
+
+    def _conditions(self, row: Row, view: TaskView) -> Words:
+        if self._sessions.by_id(row["session"])["unattended"]:
+            return (
+                "It was made in a kernel that the server launched, so it runs under good "
+                f"conditions only, until its notebook is opened. {view.reason}.",
+                ["open the notebook, and attach the session"],
+            )
+        return f"Its session is discretionary. {view.reason}.", [
+            "discretionary=False for the session",
+            "the traits discretionary_load and discretionary_hours of BackgroundTransfers",
+        ]
 
     def _credentials(self, row: Row, view: TaskView) -> Words:
         challenge = view.challenge

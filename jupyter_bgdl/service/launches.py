@@ -137,7 +137,7 @@ class Launches:
         row = self._sessions.get(user, identifier)
         if row["launch_notice"] != notice:
             with self._ledger.transaction():
-                self._log.add(row["id"], notice + "\n", "server")
+                self._log.add(row["id"], notice, "server")
                 self._sessions.changed(
                     self._ledger.set("sessions", row["id"], launch_notice=notice)
                 )

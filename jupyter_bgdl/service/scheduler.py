@@ -40,7 +40,7 @@ from jupyter_bgdl.service.turns import Turns
 from jupyter_bgdl.service.uploads import Uploads
 from jupyter_bgdl.service.views import Live, Row, begins_at
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 _REST = 4.0
 _LONGEST_REST = 0.05
@@ -63,7 +63,7 @@ class Scheduler:
         live: dict[int, Live],
         settings: Settings,
         leftovers: Leftovers,
-        log: SessionLog,
+        session_log: SessionLog,
         held: dict[int, str],
     ) -> None:
         self._ledger = ledger
@@ -80,7 +80,7 @@ class Scheduler:
         self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
         self._turns = Turns()
         self._holding = Holding(
-            ledger, sessions, tasks, log, self.engagements, self._turns, held, settings
+            ledger, sessions, tasks, session_log, self.engagements, self._turns, held, settings
         )
         self._alarms = Alarms(ledger.clock, tasks.get, self.pump)
         self._disk = DiskWatch(
@@ -179,7 +179,7 @@ class Scheduler:
         try:
             self._take(lasting)
         except sqlite3.Error:
-            _log.exception("The ledger takes nothing; %d reports wait.", len(lasting))
+            log.exception("The ledger takes nothing; %d reports wait.", len(lasting))
             with self._lock:
                 self._inbox[:0] = lasting
             if self._loop and not self._is_closing:
@@ -200,7 +200,7 @@ class Scheduler:
         except sqlite3.OperationalError:
             raise
         except Exception:
-            _log.warning("%d reports are taken one by one.", len(reports), exc_info=True)
+            log.warning("%d reports are taken one by one.", len(reports), exc_info=True)
             with self._ledger.transaction():
                 for report in reports:
                     self._guarded(report)
@@ -213,7 +213,7 @@ class Scheduler:
         except sqlite3.OperationalError:
             raise
         except Exception:
-            _log.exception("A report of task %d could not be handled.", report.attempt.task)
+            log.exception("A report of task %d could not be handled.", report.attempt.task)
             row = self._tasks.get(report.attempt.task)
             if row and row["phase"] != Phase.COMPLETED:
                 self.engagements.stop(row)
@@ -244,7 +244,7 @@ class Scheduler:
             while self._fill():
                 pass
         except sqlite3.Error:
-            _log.exception("The ledger takes nothing; nothing new is started.")
+            log.exception("The ledger takes nothing; nothing new is started.")
             if self._loop:
                 self._alarms.set_in(self._loop, _LEDGER_RETRY)
             return
@@ -410,7 +410,7 @@ class Scheduler:
                     if row and row["waiting_for"] == WaitingFor.DISK_SPACE:
                         self.wake(row)
         except sqlite3.Error:
-            _log.exception("The ledger takes nothing; %d tasks wait.", len(tasks))
+            log.exception("The ledger takes nothing; %d tasks wait.", len(tasks))
         self.pump()
 
     def _begin_date(self, row: Row) -> None:

@@ -102,6 +102,7 @@ class Submitter:
                 if must_find and len(known) < len(found):
                     raise InvalidResumeData(_USED)
                 if not known and _are_plain(found, digests):
+                    self._unattended(session)
                     return self._add_all(session, options, found)
                 results = [
                     self._found(known[one.wanted.match], one)
@@ -109,7 +110,14 @@ class Submitter:
                     else self._settle(session, options, one, known, sizes, digests)
                     for one in found
                 ]
+                if any(match is not Match.FOUND for match, _ in results):
+                    self._unattended(session)
                 return [(match, row["number"]) for match, row in results]
+
+    def _unattended(self, session: Row) -> None:
+        """What is made in a kernel that the server launched waits for good conditions."""
+        if session["launched"]:
+            self._ledger.set("sessions", session["id"], unattended=1)
 
     async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
         """Raises :class:`InvalidResumeData`, and what :meth:`submit` raises."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_bgdl.asks import Answer
+from jupyter_bgdl.asks import Answer, Ask
 from jupyter_bgdl.errors import InvalidRequest
 from jupyter_bgdl.launches import LaunchCell
 from jupyter_bgdl.model import EventKind, Phase, WaitingFor
@@ -30,7 +30,7 @@ async def challenged(house: Any, status: int = 401, **spec: Any) -> Any:
     return reply
 
 
-def answer(to: str = "challenge", generation: int = 1, **more: Any) -> Answer:
+def answer(to: Ask = "challenge", generation: int = 1, **more: Any) -> Answer:
     return Answer(to=to, generation=generation, **more)
 
 
