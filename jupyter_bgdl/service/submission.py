@@ -81,6 +81,8 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
     checksum = _checksum(spec.checksum)
     if spec.key is not None and not spec.key:
         raise InvalidRequest("A key must not be empty.")
+    if spec.unattended and spec.destination is None and spec.from_file is None:
+        raise InvalidRequest("A task that belongs to no kernel needs a destination.")
     destination = staging = None
     if spec.from_file is not None:
         return _checked_upload(spec, host)
@@ -93,9 +95,10 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
         if given is None:
             raise InvalidRequest("A download without a destination needs a staging folder.")
         staging = _absolute(given, "The staging folder")
-    spec = msgspec.structs.replace(
-        spec, checksum=checksum, destination=destination, staging=staging
-    )
+    if (checksum, destination, staging) != (spec.checksum, spec.destination, spec.staging):
+        spec = msgspec.structs.replace(
+            spec, checksum=checksum, destination=destination, staging=staging
+        )
     return Wanted(spec=spec, host=host, name=_name(spec))
 
 

@@ -42,7 +42,7 @@ from jupyter_bgdl.service.kept_parts import Kept
 from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.scheduler import Scheduler
-from jupyter_bgdl.service.sessions import Sessions
+from jupyter_bgdl.service.sessions import Sessions, check_identifier
 from jupyter_bgdl.service.submission import Wanted, checked
 from jupyter_bgdl.service.tasks import Tasks
 from jupyter_bgdl.service.units import Held
@@ -85,6 +85,10 @@ class Submitter:
         Raises the errors of :func:`checked`, and :class:`DestinationExists` or
         :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
         async with self._one_at_a_time:
+            if specs and all(spec.unattended for spec in specs):
+                check_identifier(identifier)
+                with self._ledger.transaction():
+                    self._sessions.get_or_add(user, identifier)
             session = self._sessions.get(user, identifier)
             options = self._sessions.options(session)
             wanted = await asyncio.to_thread(lambda: [checked(spec, options) for spec in specs])
@@ -96,7 +100,7 @@ class Submitter:
             digests = await asyncio.to_thread(destinations.digests, unsure)
             with self._ledger.transaction():
                 session = self._sessions.get(user, identifier)
-                named = set().union(*(names_in(spec.request.headers) for spec in specs))
+                named = {name for spec in specs for name in names_in(spec.request.headers)}
                 self._scheduler.environment.want(session, named)
                 known = self._matches(session, found)
                 if must_find and len(known) < len(found):
