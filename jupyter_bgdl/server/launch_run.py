@@ -44,7 +44,7 @@ class LaunchRun:
     async def note(self, text: str) -> None:
         """A line in the session's log."""
         due = self._due
-        await self._service.append_log(due.user, due.identifier, text + "\n", "server")
+        await self._service.append_log(due.user, due.identifier, text, "server")
 
     async def run(self, kernel: str) -> Ending:
         async with connected(self._notebooks.kernels, kernel) as client:

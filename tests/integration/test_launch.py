@@ -332,6 +332,20 @@ def test_a_handler_that_is_interrupted_is_parked_and_nothing_else_is_lost(case: 
     kernel.shutdown()
 
 
+def test_the_server_was_stopped_before_anybody_heard(tmp_path: Path, files: FileServer) -> None:
+    arguments = (f"--BackgroundTransfers.launch_grace={GRACE}",)
+    with JupyterServer(tmp_path / "jupyter", arguments=arguments) as jupyter:
+        case = Case(jupyter, files, "stopped")
+        case.open().close()
+        jupyter.stop()
+        case.finish()
+        jupyter.start()
+        # What was moving goes on, the kernel went with its server, and the cell was kept.
+        case.until(lambda: "handed back" in case.log)
+        case.until(lambda: case.kernels() == [] and not case.view["launch"]["running"])
+        assert case.effect.count("stopped.bin NoneType") == 1
+
+
 DENIES = """
 from jupyter_server.auth import Authorizer
 from pathlib import Path

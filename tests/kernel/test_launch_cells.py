@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from support.fileserver import FileServer, content
 from support.jupyter import CellError, JupyterServer, Kernel
 
 from jupyter_bgdl.kernel.free_names import free_names
@@ -160,6 +162,39 @@ def test_a_target_that_cannot_be_imported_makes_no_session(
         kernel.run("import jupyter_bgdl as b; b.background_session('never', launch='no:where')")
     assert raised.value.name == "LaunchError"
     assert "never" not in [s["identifier"] for s in jupyter.get("bgdl/sessions")["sessions"]]
+
+
+def test_a_kernel_with_ipykernel_629_is_launched(
+    jupyter: JupyterServer, notebooks: Notebooks, files: FileServer, spec_629: str
+) -> None:
+    url = files.add("old.bin", content(100_000), hold_at=1000)
+    kernel = notebooks.open(kernel_name=spec_629)
+    kernel.run("%load_ext jupyter_bgdl")
+    kernel.run(
+        "%%background_session old\n"
+        "import jupyter_bgdl as bgdl\n"
+        "@bgdl.handle_events_for_background_session\n"
+        "def relaunched(identifier, completion_handler):\n"
+        "    print('relaunched', identifier)\n"
+        "    completion_handler()\n"
+        "session = bgdl.background_session('old')\n"
+        "@session.on_finish\n"
+        "def finished(task, path): print('finished', path.name)\n"
+        f"session.download({url!r}, to='old/')\n"
+    )
+    kernel.restart()
+    files.hold("old.bin", None)
+    deadline = time.monotonic() + 40
+    while "finished old.bin" not in (log := log_of(jupyter, "old")):
+        assert time.monotonic() < deadline, log
+        time.sleep(0.2)
+    assert log.index("relaunched old") < log.index("finished old.bin")
+    assert kernel.run("print(session.is_owner)") == "True\n"
+
+
+def log_of(jupyter: JupyterServer, session: str) -> str:
+    lines = jupyter.get(f"bgdl/sessions/{session}/log")["lines"]
+    return "".join(line["text"] for line in lines)
 
 
 def test_unloaded(kernel: Kernel) -> None:
