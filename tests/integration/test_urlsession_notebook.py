@@ -26,7 +26,11 @@ DELAY = 3.0
 def jupyter(tmp_path: Path, files: FileServer) -> Iterator[JupyterServer]:
     url = files.add("listing.bin", BODY)
     environment = {"URLSESSION_URL": url, "URLSESSION_DELAY": f"{DELAY}"}
-    arguments = ("--BackgroundTransfers.launch_grace=0.5",)
+    arguments = (
+        "--BackgroundTransfers.launch_grace=0.5",
+        # The session is discretionary, and the machine that tests may be busy.
+        "--BackgroundTransfers.discretionary_load=1000",
+    )
     with JupyterServer(tmp_path / "jupyter", environment=environment, arguments=arguments) as one:
         (one.root / NOTEBOOK.name).write_bytes(NOTEBOOK.read_bytes())
         yield one

@@ -188,3 +188,23 @@ def test_a_session_in_the_process_loads_nothing_of_jupyter_and_shows_no_live_vie
     jupyter: Any = ("jupyter_server", "jupyter_client", "jupyterlab", "IPython", "httpx", "zmq")
     assert [name for name in modules if name.split(".")[0] in jupyter] == []
     assert "jupyter_bgdl.service.service" in modules
+
+
+def test_properties_resume_data_and_the_end(kernel: AnyKernel, files: FileServer) -> None:
+    url = files.add("both-resumed.bin", content(3_000_000), hold_at=2_000_000)
+    kernel.run(DELEGATE)
+    kernel.run(
+        f"task = session.download_task({url!r}); task.priority = 0.9; task.resume()\n"
+        "task.task_description = 'mine'"
+    )
+    eventually(kernel, "session.before_waiting() or task.view.received >= 1_000_000")
+    assert kernel.run("print(task.view.priority, task.view.description)") == "0.9 mine\n"
+    kernel.run("data = task.cancel_by_producing_resume_data(); session.wait(timeout=10)")
+    files.hold("both-resumed.bin", None)
+    sent = files["both-resumed.bin"].sent
+    kernel.run("again = session.download_task(resume_data=data, to=folder); again.resume()")
+    kernel.run("session.finish_tasks_and_invalidate(); session.wait(timeout=20)")
+    assert kernel.run("print(calls[-1], again.path.stat().st_size, session.is_invalid)") == (
+        "('invalid', None, None) 3000000 True\n"
+    )
+    assert files["both-resumed.bin"].sent - sent < 3_000_000
