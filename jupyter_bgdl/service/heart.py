@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from jupyter_bgdl.asks import Answer, Ask
 from jupyter_bgdl.engine import platform
@@ -41,6 +41,7 @@ from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.changes import Change
+from jupyter_bgdl.service.diagnosis import Diagnosis
 from jupyter_bgdl.service.endings import Endings
 from jupyter_bgdl.service.explain import Explainer
 from jupyter_bgdl.service.journal import Journal, event
@@ -120,6 +121,9 @@ class Heart:
         )
         self._explainer = Explainer(
             self._ledger, self.sessions, self._scheduler.engagements, settings
+        )
+        self._diagnosis = Diagnosis(
+            self._ledger, self.sessions, self._views, self._scheduler.engagements, settings
         )
         self.launches = Launches(self._ledger, self.sessions, self._log, launching)
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
@@ -324,6 +328,9 @@ class Heart:
     async def explain(self, user: str, identifier: str, number: int) -> Explanation:
         row = self._task(user, identifier, number)
         return self._explainer.explain(row, self._tasks.view(row))
+
+    async def diagnose(self, user: str) -> dict[str, Any]:
+        return self._diagnosis.document(user)
 
     async def give_environment(self, user: str, identifier: str, values: dict[str, str]) -> None:
         session = self.sessions.get(user, identifier)

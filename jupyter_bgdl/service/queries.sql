@@ -221,6 +221,20 @@ DELETE FROM session_log WHERE session = :session AND number <= :number;
 SELECT number, time, source, text FROM session_log
 WHERE session = :session AND number > :after ORDER BY number LIMIT :limit;
 
+-- name: newest_server_lines
+SELECT number, time, text FROM session_log WHERE session = :session AND source = 'server'
+ORDER BY number DESC LIMIT :limit;
+
+-- name: waiting_kinds
+SELECT waiting_for, reason, count(*) AS tasks, min(number) AS first FROM tasks
+WHERE session = :session AND phase = 'waiting' GROUP BY waiting_for, reason
+ORDER BY tasks DESC LIMIT :limit;
+
+-- name: failed_kinds
+SELECT error_code, reason, count(*) AS tasks, min(number) AS first FROM tasks
+WHERE session = :session AND error_code IS NOT NULL GROUP BY error_code, reason
+ORDER BY tasks DESC LIMIT :limit;
+
 -- name: launch_candidates
 -- Nobody is there to hear the events that wait: all is done, or one of them is an ask.
 SELECT * FROM sessions

@@ -205,6 +205,11 @@ class Service:
         """Why a task is where it is, and what would change it."""
         return await self._hop(self._heart.explain(user, identifier, number))
 
+    async def diagnose(self, user: str) -> dict[str, Any]:
+        """One JSON document for whoever looks for a fault: versions, limits, sessions, what the
+        server decided. Without secrets."""
+        return await self._hop(self._heart.diagnose(user))
+
     async def give_environment(self, user: str, identifier: str, values: dict[str, str]) -> None:
         """Variables that headers refer to; held in memory. What waited for them goes on."""
         await self._hop(self._heart.give_environment(user, identifier, values))

@@ -170,3 +170,18 @@ print(session.wait(30), task.path.name, calls)
 """)
     assert shown == "1 done fresh.bin [True]\n"
     assert files["stale.bin"].requests == []
+
+
+def test_a_task_explains_itself(notebooks: Notebooks, files: FileServer) -> None:
+    kernel = notebooks.open()
+    shown = kernel.run(f"""
+import jupyter_bgdl as bgdl
+session = bgdl.background_session("explains")
+told = session.download_task({files.url("x")!r}, to="x/").explain()
+print(told)
+print("<table>" in told._repr_html_(), told.help)
+told
+""")
+    assert "x: suspended" in shown
+    assert "what helps: task.resume()" in shown
+    assert "True ['task.resume()']" in shown

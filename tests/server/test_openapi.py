@@ -141,6 +141,7 @@ def test_real_answers_are_as_it_says(
     call("POST", f"{task}/resume")
     assert call("POST", f"{task}/answer", {"to": "challenge", "generation": 1})["generation"] == 1
     assert call("GET", f"{task}/explain")["why"]
+    assert call("GET", "/bgdl/diagnose")["sessions"]
     call("POST", f"{session}/environment", {"values": {"NAME": "value"}})
     call("POST", f"{task}/cancel")
     call("POST", f"{task}/retry")
