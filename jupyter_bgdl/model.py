@@ -439,6 +439,8 @@ class AttachReply(Struct, frozen=True, kw_only=True):
     undelivered: int = 0
     environment: list[str] = []
     """Variables of the kernel's environment that headers refer to: the owner is to give them."""
+    stops_when_idle: bool = False
+    """The server may be stopped for inactivity while tasks only wait for their date."""
 
 
 class DetachRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,6 +19,7 @@ from jupyter_bgdl.kernel.asking import answer_of, known_variables, variables
 from jupyter_bgdl.kernel.channel import Channel
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
 from jupyter_bgdl.kernel.connection import IN_PROCESS, Connection
+from jupyter_bgdl.kernel.dates import Dates
 from jupyter_bgdl.kernel.delivery import Delivery, Soon
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Call, Handlers
@@ -140,6 +141,7 @@ class Attachment:
         reply = self.call("POST", "/attach", request, answer=AttachReply)
         self._view: SessionView = reply.session
         self.options: dict[str, Any] = reply.options
+        self._dates = Dates(self.identifier, reply.stops_when_idle)
         for change in reply.changed:
             print(f"{self.identifier}: {change.name} is now {change.new} (was {change.old}).")
         self._own(reply)
@@ -376,6 +378,10 @@ class Attachment:
             task = self._tasks.setdefault(view.task_identifier, made)
         task.update(view)
         return task
+
+    def warn_of_date(self, task: AnyTask) -> None:
+        """If the server may be gone when the date of that task, which was just resumed, comes."""
+        self._dates.look(task.view)
 
     def task_of(self, event: Event) -> AnyTask | None:
         """The task that an event is about."""

@@ -17,6 +17,7 @@ from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Handler
 from jupyter_bgdl.kernel.submitting import Submitting
 from jupyter_bgdl.kernel.summary import Summary
+from jupyter_bgdl.kernel.uploads import UploadTask
 from jupyter_bgdl.model import (
     InvalidateRequest,
     LogLine,
@@ -214,6 +215,8 @@ class Session(Submitting):
 
     def resumed(self, task: object) -> None:
         """A staged download needs somebody who takes the file; looked at when the cell ends."""
+        if isinstance(task, DownloadTask | UploadTask):
+            self.warn_of_date(task)
         is_staged = isinstance(task, DownloadTask) and task.view.destination is None
         if not is_staged or not self.is_owner:
             return

@@ -285,4 +285,7 @@ class Submitting(Attachment):
             self.give_environment(variables(named))
         request = SubmitRequest(specs, find_only=launching.is_launching())
         reply = self.call("POST", "/tasks", request, answer=SubmitReply)
-        return [self.task_from(submitted.task) for submitted in reply.tasks]
+        tasks = [self.task_from(submitted.task) for submitted in reply.tasks]
+        for task in tasks:
+            self.warn_of_date(task)
+        return tasks

@@ -23,7 +23,7 @@ from jupyter_bgdl.server.alive import Kernels
 from jupyter_bgdl.server.bandwidth import FORM, bandwidth
 from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.credentials import CredentialsFile, local_url
-from jupyter_bgdl.server.keep_alive import KeepAlive, Mode
+from jupyter_bgdl.server.keep_alive import KeepAlive, Mode, stops_when_idle
 from jupyter_bgdl.server.launcher import Launcher, LaunchSettings
 from jupyter_bgdl.server.notebooks import Notebooks
 from jupyter_bgdl.server.redaction import describe
@@ -188,8 +188,10 @@ class BackgroundTransfers(ExtensionApp):
         self._service.start()
         self._context.service = self._service
         self._start_launcher(serverapp, self._service)
-        self._keep_alive = KeepAlive(
-            self._service, Mode(self.keep_alive), self.keep_alive_hours * 3600
+        mode = Mode(self.keep_alive)
+        self._keep_alive = KeepAlive(self._service, mode, self.keep_alive_hours * 3600)
+        self._context.stops_when_idle = stops_when_idle(
+            mode, serverapp.shutdown_no_activity_timeout
         )
         self._activity = PeriodicCallback(self._note_activity, _ACTIVITY)
         self._activity.start()

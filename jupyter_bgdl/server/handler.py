@@ -87,6 +87,7 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
                 query=parameters(self._query(), operation.query_type),
                 body=await self._body(operation.request),
                 root=self.settings.get("server_root_dir"),
+                stops_when_idle=self.context.stops_when_idle,
             )
             if operation.run_large is not None and len(self.request.body) > _SMALL_BODY:
                 self.request.body = b""  # It was taken, and may be large.

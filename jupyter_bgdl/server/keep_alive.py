@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from enum import StrEnum
 
@@ -18,6 +19,12 @@ class Mode(StrEnum):
     PENDING = "pending"
     """Also while a transfer waits: for its date, for a retry, for the network."""
     NEVER = "never"
+
+
+def stops_when_idle(mode: Mode, own_timeout: int) -> bool:
+    """Whether transfers that only wait may be left by their server: it stops by itself after
+    ``own_timeout`` seconds (0: never), or belongs to a hub, which may cull it."""
+    return mode is not Mode.PENDING and (own_timeout > 0 or "JUPYTERHUB_API_TOKEN" in os.environ)
 
 
 class KeepAlive:

@@ -66,6 +66,8 @@ class Call(Struct, frozen=True):
     body: Any
     root: str | None = None
     """Folder that the file browser shows, as the Jupyter server writes it (with ``~``)."""
+    stops_when_idle: bool = False
+    """Whether the server may be stopped for inactivity while transfers only wait."""
 
 
 class Operation(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from jupyter_bgdl import errors, model
 from jupyter_bgdl.server.operations import SESSION_ERRORS, Call, Operation, SessionPath
 
@@ -21,7 +23,7 @@ async def attach(call: Call) -> model.AttachReply:
     if reply.is_owner:
         incarnation = call.body.kernel.incarnation
         call.sockets.attached(call.user, call.path.identifier, incarnation, reply.epoch)
-    return reply
+    return msgspec.structs.replace(reply, stops_when_idle=call.stops_when_idle)
 
 
 async def detach(call: Call) -> None:
