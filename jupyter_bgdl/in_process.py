@@ -26,7 +26,7 @@ import msgspec
 from jupyter_bgdl import errors
 from jupyter_bgdl.engine.local import LocalEngine
 from jupyter_bgdl.messages import ServerMessage
-from jupyter_bgdl.server import about, asks, explain, log, sessions, tasks
+from jupyter_bgdl.server import about, asks, cleanup, explain, log, sessions, tasks
 from jupyter_bgdl.server.conversation import Conversation
 from jupyter_bgdl.server.operations import Call, Operation, parameters
 from jupyter_bgdl.server.sockets import Sockets
@@ -46,6 +46,7 @@ _OPERATIONS = tuple(
         *log.OPERATIONS,
         *asks.OPERATIONS,
         *explain.OPERATIONS,
+        *cleanup.OPERATIONS,
     )
 )
 

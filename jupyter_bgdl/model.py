@@ -188,6 +188,9 @@ class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Upper bound, headers included, for which room on the disk is waited for; more is no error."""
     resume: bool = True
     """Start it; else it is born suspended."""
+    unattended: bool = False
+    """It was made by a person, in the panel or by the command, and belongs to no kernel: nothing is
+    told of it to a delegate, so nothing is launched for it. Needs a destination."""
 
 
 class ErrorView(Struct, frozen=True):

@@ -96,6 +96,13 @@ class BackgroundTransfers(ExtensionApp):
         help="For how many hours at one go transfers keep this server.",
     ).tag(config=True)
 
+    keep_finished = Float(
+        Settings().keep_finished / 86400.0,
+        min=0,
+        help="""Days after which completed tasks, and events that nobody claimed, are forgotten.
+        Finished files stay.""",
+    ).tag(config=True)
+
     launch_grace = Float(
         LaunchSettings().grace,
         min=0,
@@ -177,6 +184,7 @@ class BackgroundTransfers(ExtensionApp):
             self._engine,
             alive=Kernels(serverapp.kernel_manager).alive,
             settings=Settings(
+                keep_finished=self.keep_finished * 86400.0,
                 max_active_tasks=self.max_active_tasks,
                 discretionary_load=self.discretionary_load,
                 discretionary_hours=self.discretionary_hours,

@@ -10,7 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado import web
 
 from jupyter_bgdl import __version__
-from jupyter_bgdl.server import about, asks, explain, launch, log, sessions, tasks
+from jupyter_bgdl.server import about, asks, cleanup, explain, launch, log, sessions, tasks
 from jupyter_bgdl.server.channel import ChannelHandler
 from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.handler import NoSuchOperation, OperationHandler
@@ -40,6 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *asks.OPERATIONS,
     *explain.OPERATIONS,
     *launch.OPERATIONS,
+    *cleanup.OPERATIONS,
 )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import sys
 import time
@@ -41,6 +42,7 @@ from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.service import destinations, staging
 from jupyter_bgdl.service.changes import Change
+from jupyter_bgdl.service.cleaning import Cleaning
 from jupyter_bgdl.service.diagnosis import Diagnosis
 from jupyter_bgdl.service.endings import Endings
 from jupyter_bgdl.service.explain import Explainer
@@ -122,6 +124,9 @@ class Heart:
         self._explainer = Explainer(
             self._ledger, self.sessions, self._scheduler.engagements, settings
         )
+        self.cleaning = Cleaning(
+            self._ledger, self.sessions, self._tasks, self._leftovers, self._endings
+        )
         self._diagnosis = Diagnosis(
             self._ledger, self.sessions, self._views, self._scheduler.engagements, settings
         )
@@ -161,6 +166,7 @@ class Heart:
     async def live(self, stop: asyncio.Event) -> None:
         """Until ``stop``: get the ledger, end leases, beat, save the clock."""
         beaten = saved = time.monotonic()
+        tidied = -math.inf
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), self._settings.lease_check)
@@ -171,6 +177,9 @@ class Heart:
             now = time.monotonic()
             try:
                 self.sessions.end_leases()
+                if now - tidied >= self._settings.tidy:
+                    tidied = now
+                    await self.cleaning.expire(self._settings.keep_finished)
                 if now - beaten >= BEAT:
                     beaten = now
                     self._ledger.beat()

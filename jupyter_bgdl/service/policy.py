@@ -56,6 +56,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How often conditions are looked at while a discretionary session has something to do."""
     power_supply: str = POWER
     """Folder that tells of batteries and mains."""
+    keep_finished: float = 30 * 86400.0
+    """Completed tasks, and what nobody claimed of them, are forgotten after this."""
+    tidy: float = 3600.0
+    """How often that is looked at."""
     clock_save: float = 30.0
     """How often the ledger's clock is saved while something is to be done."""
 

@@ -297,3 +297,33 @@ DELETE FROM kept_parts WHERE digest = :digest;
 
 -- name: unfinished_tasks
 SELECT coalesce(sum(waiting + running), 0) AS count FROM sessions;
+
+-- name: removable
+-- Completed, and all of it was told and dealt with.
+SELECT * FROM tasks WHERE session = :session AND phase = 'completed' AND keep IS NULL
+    AND NOT EXISTS (SELECT 1 FROM events WHERE task = tasks.id)
+ORDER BY number LIMIT :limit;
+
+-- name: removable_of
+SELECT 1 FROM tasks WHERE id = :id AND phase = 'completed' AND keep IS NULL
+    AND NOT EXISTS (SELECT 1 FROM events WHERE task = tasks.id);
+
+-- name: count_removable
+SELECT count(*) AS count FROM tasks WHERE session = :session AND phase = 'completed'
+    AND keep IS NULL AND NOT EXISTS (SELECT 1 FROM events WHERE task = tasks.id);
+
+-- name: expired
+SELECT * FROM tasks WHERE completed_at < :before LIMIT :limit;
+
+-- name: expired_of
+SELECT 1 FROM tasks WHERE id = :id AND completed_at < :before;
+
+-- name: is_active
+SELECT 1 FROM tasks WHERE session = :session AND phase <> 'completed' LIMIT 1;
+
+-- name: is_attended
+-- Whether anything runs or waits that a delegate is to hear of.
+SELECT 1 FROM tasks WHERE session = :session AND phase <> 'completed' AND NOT unattended LIMIT 1;
+
+-- name: drop_events
+DELETE FROM events WHERE session = :session;

@@ -180,6 +180,10 @@ CREATE TABLE tasks (
         WHEN error_code = 'cancelled' THEN 'cancelled'
         ELSE 'failed' END) VIRTUAL,
 
+    -- 1: it belongs to no kernel, so nothing is told of it (model.TaskSpec).
+    unattended INTEGER NOT NULL GENERATED ALWAYS AS (
+        coalesce(CAST(spec AS TEXT) ->> '$.unattended', 0)) VIRTUAL,
+
     UNIQUE (session, number),
     UNIQUE (session, match),
     CHECK ((phase = 'waiting') = (waiting_for IS NOT NULL)),
@@ -200,6 +204,7 @@ CREATE UNIQUE INDEX tasks_one_writer ON tasks (claim)
     WHERE claim IS NOT NULL AND phase <> 'completed';
 CREATE INDEX tasks_active ON tasks (session, number) WHERE phase <> 'completed';
 CREATE INDEX tasks_completed ON tasks (session, number) WHERE phase = 'completed';
+CREATE INDEX tasks_old ON tasks (completed_at) WHERE completed_at IS NOT NULL;
 CREATE INDEX tasks_wanting ON tasks (session) WHERE waiting_for = 'credentials';
 CREATE INDEX tasks_kept ON tasks (id) WHERE keep IS NOT NULL;
 

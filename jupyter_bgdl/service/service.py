@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from jupyter_bgdl.asks import Answer, Ask
+from jupyter_bgdl.cleanup import Cleaned, UsageReport
 from jupyter_bgdl.engine.protocol import Engine
 from jupyter_bgdl.errors import BackgroundTransferError, ServerUnavailable
 from jupyter_bgdl.explanation import Explanation
@@ -237,6 +238,20 @@ class Service:
 
     async def moved(self, user: str, identifier: str, number: int, path: str) -> TaskView:
         return await self._hop(self._heart.moved(user, identifier, number, path))
+
+    # Clean-up
+
+    async def usage(self, user: str) -> UsageReport:
+        """What unfinished and staged downloads hold on the disk."""
+        return await self._hop(self._heart.cleaning.usage(user))
+
+    async def clean(self, user: str, identifier: str | None) -> Cleaned:
+        """Forgets completed tasks of which everything was told; None: of all sessions."""
+        return await self._hop(self._heart.cleaning.clean(user, identifier))
+
+    async def purge(self, user: str, identifier: str) -> None:
+        """Forgets a session and all that it has. What runs is cancelled; finished files stay."""
+        await self._hop(self._heart.cleaning.purge(user, identifier))
 
     # Log
 

@@ -101,7 +101,7 @@ class Tasks:
                 for number, one in enumerate(wanted, first)
             ),
         )
-        if session["undelivered"]:
+        if session["undelivered"] and not all(one.spec.unattended for one in wanted):
             self._journal.retract_finish(key)
         user, identifier = self._sessions.name(key)
 
@@ -156,7 +156,7 @@ class Tasks:
         }
 
     def _alive_again(self, session: Row, row: Row) -> None:
-        if session["undelivered"]:
+        if session["undelivered"] and not row["unattended"]:
             self._journal.retract_finish(session["id"])
         self.changed(row)
 
@@ -251,21 +251,27 @@ class Tasks:
         told: dict[int, list[Told]] = {}
         for row in completed:
             events = told.setdefault(row["session"], [])
+            if row["unattended"]:
+                continue
             body = msgspec.json.encode(self.view(row))
             if row["error_code"] is None and row["source"] is None:
                 events.append((EventKind.FINISHED_DOWNLOADING, row, body))
             events.append((EventKind.COMPLETED, row, body))
         for key, events in told.items():
-            self._journal.append_all(key, *self._sessions.name(key), events)
+            if events:
+                self._journal.append_all(key, *self._sessions.name(key), events)
             session = self._sessions.by_id(key)
-            if session["suspended"] + session["waiting"] + session["running"] == 0:
+            is_idle = session["suspended"] + session["waiting"] + session["running"] == 0
+            if events and (is_idle or not self._ledger.one("is_attended", session=key)):
                 self._journal.retract_finish(key)
                 self._journal.append(session, EventKind.SESSION_FINISHED)
-                if session["ending"]:
-                    self._journal.append(session, EventKind.SESSION_INVALID)
+            if is_idle and session["ending"]:
+                self._journal.append(session, EventKind.SESSION_INVALID)
 
     def ask(self, row: Row, kind: EventKind) -> None:
         """The delegate is to say how the task goes on; see :mod:`~.asks`."""
+        if row["unattended"]:
+            return
         session = self._sessions.by_id(row["session"])
         self._journal.append(session, kind, row, self.view(row))
         self._sessions.changed(session)

@@ -1,0 +1,35 @@
+"""What transfers hold on the disk beyond finished files, and what was cleaned up of it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Of one session; sizes in bytes, as the disk counts them."""
+
+    session: str
+    parts: int = 0
+    """Held by what is fetched and not finished."""
+    staged: int = 0
+    """Held by finished downloads without a destination that nobody has taken yet."""
+    removable: int = 0
+    """Completed tasks of which everything was told: a clean-up forgets them."""
+
+
+class UsageReport(Struct, frozen=True, kw_only=True):
+    sessions: list[Usage]
+    total: int
+    """Bytes of all of them."""
+
+
+class CleanRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    session: str | None = None
+    """None: all sessions."""
+
+
+class Cleaned(Struct, frozen=True, kw_only=True):
+    tasks: int
+    """That were forgotten."""
+    freed: int
+    """Bytes of their parts."""
