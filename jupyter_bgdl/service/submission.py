@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os.path
+import re
 import string
 import unicodedata
 from functools import cached_property, lru_cache
@@ -26,6 +27,9 @@ from jupyter_bgdl.service.redaction import authority
 DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "blake2b": 128}
 """Hexadecimal digits of each algorithm."""
 
+
+_CONTROL = re.compile(r"[\x00- \x7f]")
+_NO_HOST = re.compile(r"[%<>^`{|}\"']")
 
 METHODS = ("PUT", "POST", "PATCH")
 """Of an upload."""
@@ -131,7 +135,7 @@ def _name(spec: TaskSpec) -> str:
 
 
 def _check_url(url: str) -> str:
-    if any(character <= " " or character == "\x7f" for character in url):
+    if _CONTROL.search(url):
         raise InvalidRequest("The URL holds a space, a line break or a control character.")
     if "\\" in url:
         raise InvalidRequest("The URL holds a backslash.")
@@ -144,7 +148,7 @@ def _check_url(url: str) -> str:
         given = f"this one has the scheme {parts.scheme!r}" if parts.scheme else "this has none"
         raise InvalidRequest(f"Only http and https URLs can be fetched; {given}.")
     name = parts.hostname
-    if not name or "%" in name or any(c in name for c in "<>^`{|}\"'"):
+    if not name or _NO_HOST.search(name):
         raise InvalidRequest("The URL has no host, or one that cannot be.")
     return host
 
