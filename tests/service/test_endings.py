@@ -57,14 +57,15 @@ async def test_tasks_finish_first_and_no_new_ones_are_made(house: Any) -> None:
 
 
 async def test_the_name_is_free_for_a_session_that_knows_nothing(house: Any) -> None:
-    epoch = (await house.attach(configuration={"discretionary": True})).epoch
+    epoch = (await house.attach(configuration={"sends_launch_events": False})).epoch
     await house.submit(house.spec("old.bin"))
     await house.engine.bring()
     await house.until_phase(1, Phase.COMPLETED)
     await house.service.invalidate(U, S, epoch, cancel=False)
     await heard(house, epoch)
     again = await house.attach("k2")
-    assert (again.created, again.is_owner, again.options["discretionary"]) == (True, True, False)
+    assert (again.created, again.is_owner) == (True, True)
+    assert again.options["sends_launch_events"] is True
     assert again.tasks == []
     [(match, view)] = await house.submit(house.spec("new.bin"))
     assert (match, view.task_identifier) == ("created", 1)
