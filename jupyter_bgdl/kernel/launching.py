@@ -10,6 +10,7 @@ cells, nothing of it happens and the handler is never called.
 from __future__ import annotations
 
 import inspect
+import time
 import warnings
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -109,11 +110,13 @@ def announce(identifier: str) -> None:
         get_pump().post(lambda: rest)
 
 
-def begin(identifier: str, *, rehearses: bool = False) -> None:
-    """The launch cell of that session is run next."""
+def begin(identifier: str, until: float, *, rehearses: bool = False) -> None:
+    """The launch cell of that session is run next, if it is not later than ``until``."""
     global _running, _rehearses
     from jupyter_bgdl.kernel.pump import get_pump
 
+    if time.time() > until:
+        return
     if not _announced:
         get_pump().on_cell_end(_cell_ended)
     _running, _rehearses = identifier, rehearses

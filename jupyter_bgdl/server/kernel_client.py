@@ -10,7 +10,7 @@ from typing import Any, Final
 from jupyter_client.asynchronous.client import AsyncKernelClient
 
 _READY: Final = 60.0
-_ANSWER: Final = 10.0
+ANSWER: Final = 10.0
 """Seconds that a kernel which is said to be idle may take to answer."""
 
 
@@ -49,7 +49,7 @@ class KernelClient:
             allow_stdin=False,
             stop_on_error=False,
             reply=True,
-            timeout=_ANSWER,
+            timeout=ANSWER,
             **request,
         )
         content: dict[str, Any] = reply["content"]

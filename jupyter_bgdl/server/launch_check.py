@@ -8,7 +8,7 @@ from typing import Any, Final
 from jupyter_bgdl.launches import LaunchCell, LaunchCheck
 from jupyter_bgdl.server.kernel_client import connected
 from jupyter_bgdl.server.launch_output import text_of
-from jupyter_bgdl.server.launch_run import MODULE
+from jupyter_bgdl.server.launch_run import begin
 from jupyter_bgdl.server.notebooks import Notebooks
 
 _LIMIT: Final = 50.0
@@ -27,7 +27,7 @@ async def check(notebooks: Notebooks, identifier: str, cell: LaunchCell) -> Laun
 
     try:
         async with asyncio.timeout(_LIMIT), connected(notebooks.kernels, kernel) as client:
-            await client.ask(f"{MODULE}.begin({identifier!r}, rehearses=True)")
+            await client.ask(begin(identifier, rehearses=True))
             ran_well = await client.run(cell.code, output)
     except RuntimeError as error:
         return LaunchCheck(status="error", output=str(error))

@@ -7,7 +7,7 @@ import enum
 import time
 from typing import Any, Final
 
-from jupyter_bgdl.server.kernel_client import KernelClient, connected
+from jupyter_bgdl.server.kernel_client import ANSWER, KernelClient, connected
 from jupyter_bgdl.server.launch_output import LaunchOutput
 from jupyter_bgdl.server.notebooks import Notebooks
 from jupyter_bgdl.service.launches import Due
@@ -19,6 +19,13 @@ _PATIENCE: Final = 30.0
 
 MODULE: Final = "__import__('jupyter_bgdl.kernel.launching', fromlist=['launching'])"
 """In a kernel, without leaving a name behind."""
+
+
+def begin(identifier: str, *, rehearses: bool = False) -> str:
+    """What is said to a kernel before the launch cell. A kernel that comes to it later than it is
+    waited for ignores it: the next cell is a person's then."""
+    until = time.time() + ANSWER
+    return f"{MODULE}.begin({identifier!r}, {until!r}, rehearses={rehearses})"
 
 
 class Ending(enum.Enum):
@@ -47,9 +54,13 @@ class LaunchRun:
         await self._service.append_log(due.user, due.identifier, text, "server")
 
     async def run(self, kernel: str) -> Ending:
+        await self._until_idle(kernel)
         async with connected(self._notebooks.kernels, kernel) as client:
             try:
-                await client.ask(f"{MODULE}.begin({self._due.identifier!r})")
+                await client.ask(begin(self._due.identifier))
+            except TimeoutError:
+                await self.note("The kernel is busy.")
+                return Ending.FAILED
             except RuntimeError as error:
                 await self.note(f"The kernel cannot run a launch cell: {error}")
                 return Ending.FAILED
@@ -58,6 +69,13 @@ class LaunchRun:
             await output.close()
             ending = await self._until_heard(client, kernel)
         return Ending.FAILED if ending is Ending.DEAF and not ran_well else ending
+
+    async def _until_idle(self, kernel: str) -> None:
+        """A person may want it in a kernel that is at work."""
+        while True:
+            if self._notebooks.state(kernel) != "busy":
+                return
+            await asyncio.sleep(_LOOK)
 
     async def _write(self, text: str) -> None:
         await self._service.append_log(self._due.user, self._due.identifier, text, "callback")

@@ -160,6 +160,7 @@ class Launcher:
         except Exception:
             # One session's trouble is not the others'.
             log.exception("The launch cell of %r could not be run.", due.identifier)
+            await asyncio.sleep(self._settings.pause)
 
     async def _insist(self, due: Due) -> Choice:
         kernel = await self.notebooks.kernel_of(due.cell.notebook)
@@ -193,7 +194,11 @@ class Launcher:
             return Choice("tell", kernel, f"The kernel of {name} died. Restart it.")
         if state != "idle":
             return _LATER
-        if await self._was_used(kernel):
+        try:
+            was_used = await self._was_used(kernel)
+        except TimeoutError:
+            return _LATER  # It is busy after all.
+        if was_used:
             return Choice(
                 "tell",
                 kernel,

@@ -148,10 +148,14 @@ def test_code_was_run_after_the_restart(case: Case) -> None:
     assert case.effect == ""
     assert case.view["undelivered"] == 3
 
+    # A person wants it while the kernel is at work: it comes after that.
+    kernel.client.execute("import time; time.sleep(3); session = 'mine still'")
+    case.until(lambda: case.jupyter.get(f"api/kernels/{kernel.id}")["execution_state"] == "busy")
     case.jupyter.post(f"bgdl/sessions/{case.name}/launch/run")
     case.until(lambda: "handed back" in case.log)
     case.until(lambda: not case.view["launch"]["running"])
     assert case.view["launch"]["notice"] is None
+    assert kernel.run("print(type(session).__name__)") == "Session\n"
     assert case.view["undelivered"] == 0
     assert int(case.effect.split()[0]) == kernel.pid
     kernel.close()
