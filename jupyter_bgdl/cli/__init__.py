@@ -1,0 +1,1 @@
+"""``jupyter bgdl``: background transfers from a terminal, by REST to the running server."""
