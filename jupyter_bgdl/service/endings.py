@@ -89,6 +89,7 @@ class Endings:
             if row["keep"] is not None:
                 self._let_go(row)
         self._sessions.forget(session)
+        self._ledger.on_commit(lambda: self._scheduler.forget(key))
         change = SessionRemoved(session["user"], session["identifier"])
         self._ledger.on_commit(lambda: self._emit(change))
 

@@ -86,7 +86,9 @@ class Holding:
             self._timer.cancel()
 
     def _is_discretionary(self, session: int) -> bool:
-        row = self._sessions.by_id(session)
+        row = self._ledger.one("session_by_id", id=session)
+        if row is None:
+            return False  # It ended before the engine had let go of its last task.
         return bool(row["unattended"]) or self._sessions.options(row).discretionary
 
     def _change(self, found: dict[int, str]) -> None:

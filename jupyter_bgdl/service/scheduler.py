@@ -294,6 +294,10 @@ class Scheduler:
         # Fewer: some entries were out of date, or have to wait after all.
         return gone < len(picked)
 
+    def forget(self, session: int) -> None:
+        """After the commit that removed it: what still stood in line counts no more."""
+        self._turns.forget(session)
+
     # What a person, or the clock, wants. All inside a transaction.
 
     def cancel(self, row: Row) -> Row:

@@ -111,9 +111,10 @@ class Sessions:
         return self.by_id(row["id"]), is_owner, created, changed
 
     def forget(self, row: Row) -> None:
-        """With all its tasks, events and lines of log."""
+        """With all its tasks, events and lines of log; its name is known on, for what the engine
+        has still to say of it."""
+        self._names[row["id"]] = row["user"], row["identifier"]
         self._ledger.run("delete_session", id=row["id"])
-        self._names.pop(row["id"], None)
 
     def detach(self, row: Row, epoch: int) -> None:
         self.check_epoch(row, epoch)

@@ -30,6 +30,10 @@ class Turns:
         """Its priority is another one: its entry is out of date, if it has one."""
         self._moved[task] = priority
 
+    def forget(self, session: int) -> None:
+        """It is gone, with all its tasks."""
+        self._ready.pop(session, None)
+
     def sessions(self) -> set[int]:
         """Those that have a ready task."""
         return {session for session, hosts in self._ready.items() if hosts}

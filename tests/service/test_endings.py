@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_bgdl.engine.protocol import Progress
 from jupyter_bgdl.errors import SessionInvalidated, TaskNotFound
 from jupyter_bgdl.model import EventKind, Phase
 from jupyter_bgdl.service.changes import SessionRemoved
@@ -140,6 +141,38 @@ async def test_a_staged_file_whose_callback_raised_stays_where_it_is(house: Any)
     await house.acknowledge(epoch, *(event.sequence for event in events[1:]))
     assert await is_gone(house)
     assert Path(view.path).read_bytes() == b"x" * 100
+
+
+async def test_what_still_stood_in_line_holds_up_nobody(house: Any) -> None:
+    house.close()
+    house.open(units=0)
+    epoch = (await house.attach()).epoch
+    await house.submit(house.spec("a"), house.spec("b"))
+    await house.service.invalidate(U, S, epoch, cancel=True)
+    await heard(house, epoch)
+    assert await is_gone(house)
+    house.engine.limit = 1
+    await house.attach("k2")
+    await house.submit(house.spec("c"))
+    assert (await house.engine.fetch()).name == "c"
+
+
+async def test_what_the_engine_says_too_late_is_of_no_account(house: Any) -> None:
+    await house.attach(configuration={"timeout_for_resource": 0.2})
+    epoch = (await house.attach()).epoch
+    await house.submit(house.spec("a"))
+    house.engine.answers_stop = False
+    fetch = await house.engine.fetch()
+    house.engine.headers(fetch)
+    await house.until_phase(1, Phase.COMPLETED)
+    await house.service.invalidate(U, S, epoch, cancel=False)
+    await heard(house, epoch)
+    assert await is_gone(house)
+    house.engine.say(Progress(fetch.attempt, 70))
+    house.engine.fail(fetch, "stopped")
+    await house.attach("k2")
+    await house.submit(house.spec("b"))
+    assert (await house.engine.fetch()).name == "b"
 
 
 async def test_only_the_owner_may_end_it(house: Any) -> None:
