@@ -180,6 +180,8 @@ class Heart:
                 if now - tidied >= self._settings.tidy:
                     tidied = now
                     await self.cleaning.expire(self._settings.keep_finished)
+                    with self._ledger.transaction():
+                        self._scheduler.kept_parts.tidy()
                 if now - beaten >= BEAT:
                     beaten = now
                     self._ledger.beat()
@@ -356,7 +358,6 @@ class Heart:
             wanted = self._scheduler.kept_parts.want(row)
             try:
                 with self._ledger.transaction():
-                    self._scheduler.kept_parts.tidy()
                     self._scheduler.cancel(row)
                 self._scheduler.pump()
                 with suppress(TimeoutError):
