@@ -30,7 +30,7 @@ def many_events(ledger: Path) -> None:
         )
         db.execute(
             "UPDATE tasks SET phase = 'completed', waiting_for = NULL, deadline = NULL,"
-            " path = folder || '/a', size = 1, completed_at = 2.0 WHERE number > 1"
+            " path = folder || '/a', size = 1, completed_at = unixepoch() WHERE number > 1"
         )
         for offset, kind in ((1, "finished_downloading"), (0, "completed")):
             db.execute(
