@@ -58,9 +58,9 @@ def test_R6_a_delegate_is_asked_and_the_next_kernel_again(
     cell = {"name": name, "define": define}
     kernel.run(DELEGATE.format(answer="None", **cell) + half_way(url, "r6/"))
     resource = files[name]
-    files.hold(name, None)
     resource.status = 401
     kernel.run("task.resume()" + WAITS)
+    files.hold(name, None)  # Not before: what is paused may still be on its way.
     shown = kernel.run("session.pump.wait(lambda: calls, 30); print(calls, task.waiting_for)")
     assert shown == f"[('asked', 401, {HALF}, False)] credentials\n"
     kernel.restart()
@@ -87,9 +87,9 @@ session = bgdl.background_session("again")
 def finished(task, path): pass
 """
     kernel.run(attach + half_way(url, "again/"))
-    files.hold("again.bin", None)
     files["again.bin"].status = 401
     kernel.run("task.resume()" + WAITS)
+    files.hold("again.bin", None)
     said = "again.bin waits for credentials: the server answered 401 Unauthorized"
     kernel.run("session.pump.wait(lambda: session.view.undelivered == 0, 30)")
     assert said in kernel.run(LOG)
