@@ -19,6 +19,8 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|con
 """Device names of Windows, with or without an extension."""
 
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/]')
+_PLAIN = re.compile(r"[\w-](?:[\w. -]*[\w-])?", re.ASCII)
+"""As nearly all names are. Nothing in them needs a look at each character."""
 _PARAMETER = re.compile(
     r";\s*(?P<name>filename\*?)\s*=\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<token>[^;]*))",
     re.IGNORECASE | re.DOTALL,
@@ -64,16 +66,21 @@ def safe_name(name: str) -> str:
 
 
 def _cleaned(name: str) -> str:
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
-    # Cc control, Cf format (bidi overrides), Cs lone surrogates, Zl/Zp line separators
-    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
-    name = _FORBIDDEN.sub("_", name).strip().lstrip(".").strip().rstrip(". ")
+    if not _PLAIN.fullmatch(name):
+        name = _visible(name)
     if not name:
         return ""
     stem, dot, extension = name.partition(".")
     if _RESERVED.match(stem.rstrip()):
         name = f"_{stem}{dot}{extension}"
     return _shortened(name)
+
+
+def _visible(name: str) -> str:
+    name = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    # Cc control, Cf format (bidi overrides), Cs lone surrogates, Zl/Zp line separators
+    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
+    return _FORBIDDEN.sub("_", name).strip().lstrip(".").strip().rstrip(". ")
 
 
 def _shortened(name: str) -> str:
