@@ -209,6 +209,13 @@ class Attachment:
 
     def session_removed(self) -> None:
         """In the background thread: the server has forgotten it."""
+        if not self.is_invalid:
+            # Nobody here ended it: it was purged. Made again, it is a new one.
+            self.is_invalid = True
+            self._leave()
+            if call := self.handlers.invalid_call():
+                self.pump.post(partial(self.protect, *call))
+            self.look_again()
         self._channel.remove(self.identifier)
         if self._delivery is not None:
             self._delivery.end()

@@ -208,3 +208,18 @@ def test_properties_resume_data_and_the_end(kernel: AnyKernel, files: FileServer
         "('invalid', None, None) 3000000 True\n"
     )
     assert files["both-resumed.bin"].sent - sent < 3_000_000
+
+
+def test_a_session_that_was_purged_says_so_and_can_be_made_again(
+    notebooks: Any, jupyter: Any, files: FileServer
+) -> None:
+    url = files.add("both-purged.bin", content(1000))
+    kernel: AnyKernel = notebooks.open()
+    attach = "session = bgdl.background_session('purged')\n"
+    kernel.run("import jupyter_bgdl as bgdl; calls = []; folder = 'purged/'\n" + attach + DELEGATE)
+    spec = {"request": {"url": url}, "destination": "/nowhere/", "resume": False}
+    jupyter.post("bgdl/sessions/purged/tasks", {"tasks": [spec | {"unattended": True}]})
+    eventually(kernel, "session.known_tasks()")  # so it watches
+    jupyter.request("DELETE", "bgdl/sessions/purged")
+    eventually(kernel, "('invalid', None, None) in calls")
+    kernel.run(attach + f"task = session.download({url!r}, to=folder); print(task.result(10))")

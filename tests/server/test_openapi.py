@@ -159,5 +159,9 @@ def test_real_answers_are_as_it_says(
         "session_invalidated"
     )
     call("POST", f"{session}/detach", {"epoch": attached["epoch"]})
+    assert "open api" in [one["session"] for one in call("GET", "/bgdl/usage")["sessions"]]
+    assert call("POST", "/bgdl/clean", {"session": "open api"}) == {"tasks": 0, "freed": 0}
+    call("DELETE", session)
+    assert call("POST", "/bgdl/clean", {"session": "open api"})["error"]["code"] == "not_found"
     operations = {o["operationId"] for v in document["paths"].values() for o in v.values()}
     assert call.called == operations - {"channel"}
