@@ -14,17 +14,16 @@ import contextlib
 import errno
 import math
 import os
-import secrets
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.extents import RangeSet
 from jupyter_bgdl.engine.outcomes import Abort
-from jupyter_bgdl.engine.protocol import Attempt, Extents, Part
+from jupyter_bgdl.engine.protocol import Extents, Part
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_SPLICE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
@@ -77,25 +76,27 @@ class PartFile:
         self._sync_failed = False
 
     @classmethod
-    def create(cls, folder: str, attempt: Attempt) -> PartFile:
-        """A new, empty part. Missing folders are made."""
+    def create(cls, folder: str, names: Iterable[str]) -> PartFile:
+        """A new, empty part under the first of ``names`` that is free. Missing folders are made."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
         with disk_errors():
-            name = f".bgdl-{attempt.task}-{attempt.number}-{secrets.token_hex(4)}.part"
-            path = os.path.join(folder, name)  # noqa: PTH118 - for each file
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-            try:
-                fd = platform.open_nofollow(path, flags)
-            except FileNotFoundError:
-                os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-                fd = platform.open_nofollow(path, flags)
-        return cls(fd, path, [])
+            for name in names:
+                path = os.path.join(folder, name)  # noqa: PTH118 - for each file
+                try:
+                    return cls(platform.open_nofollow(path, flags), path, [])
+                except FileNotFoundError:
+                    os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+                    return cls(platform.open_nofollow(path, flags), path, [])
+                except FileExistsError:
+                    continue
+        raise Abort("destination_not_allowed", "there is no name for a part")
 
     @classmethod
     def reopen(cls, part: Part, extents: Extents) -> PartFile | None:
         """What an earlier attempt left, if it is still that very file and holds ``extents``.
 
         Devices are numbered anew when the machine starts, so the device may be another one: the
-        name, which has a random part, the inode and the size are proof enough.
+        name, which has the ledger's mark, the inode and the size are proof enough.
         """
         try:
             fd = platform.open_nofollow(part.path, os.O_RDWR)

@@ -71,6 +71,8 @@ class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     headers: dict[str, str] = {}
     folder: str
     """Where a new part is made (missing folders too): beside the destination."""
+    mark: str = "0"
+    """Tells the parts of one ledger from those of others in the same folder."""
     name: str | None = None
     """Final name; None: the safe suggested one is taken from the response."""
     part: Part | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from jupyter_bgdl.engine.checkpoints import Checkpoints
 from jupyter_bgdl.engine.digest import Digest
+from jupyter_bgdl.engine.orphans import part_names
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.part import PartFile, discard
 from jupyter_bgdl.engine.protocol import Checkpoint, Extents, Fetch, Report
@@ -41,7 +42,9 @@ class Store:
 
     def create(self, *, with_digest: bool) -> PartFile:
         """A new part. The one that was set aside, or could not be used, is removed."""
-        self.part = part = PartFile.create(self._unit.folder, self._unit.attempt)
+        self.part = part = PartFile.create(
+            self._unit.folder, part_names(self._unit.mark, self._unit.attempt)
+        )
         self._drop_stale()
         if self._stale is None and self._unit.part is not None:
             discard(self._unit.part)

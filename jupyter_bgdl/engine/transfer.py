@@ -28,6 +28,7 @@ from jupyter_bgdl.engine.judgement import Unfit, Whole
 from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.metrics import Collector
 from jupyter_bgdl.engine.names import suggested_name
+from jupyter_bgdl.engine.orphans import drop_orphans
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.plan import Plan, Segment
 from jupyter_bgdl.engine.protocol import Failed, Fetch, Headers, Metrics, Ready, Report, Unchanged
@@ -117,6 +118,7 @@ class Transfer:
             crew.end()
 
     def _fetch(self) -> Ready | Unchanged:
+        drop_orphans(self.unit)
         self._reopen()
         self._look_for_room(self._total if self._store.part is not None else None)
         while True:

@@ -101,7 +101,7 @@ class Engagements:
         if row["source"] is not None:
             unit = upload_of(row, attempt, options, fill)
         else:
-            unit = fetch_of(row, attempt, options, fill)
+            unit = fetch_of(row, attempt, options, fill, self._ledger.mark)
         self.submit(unit)
 
     def submit(self, unit: Unit) -> None:

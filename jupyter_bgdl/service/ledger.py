@@ -50,6 +50,8 @@ class Ledger:
         self._drafts = Drafts(self._queries)
         self._at_end: dict[Callable[[list[Any]], None], list[Any]] = {}
         self._committed: dict[object, Callable[[], None]] = {}
+        self.mark = ""
+        """In the names of its parts; known once it is open."""
         self._revision = 0
         self._clock_base = 0.0
         self._clock_start = 0.0
@@ -91,6 +93,7 @@ class Ledger:
             # meanwhile counts as none (fault C1).
             self._clock_base = row["clock"] + max(0.0, time.time() - row["wall"])
             self._clock_start = time.monotonic()
+            self.mark = row["mark"]
             self._revision = row["opened"] << _REVISIONS
             self.save_clock()
 

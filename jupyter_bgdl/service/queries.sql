@@ -2,7 +2,8 @@
 
 -- name: opened
 -- The ledger as a whole is one row; made at the first opening.
-INSERT INTO ledger (id, opened, clock, wall) VALUES (1, 1, 0.0, :wall)
+INSERT INTO ledger (id, opened, mark, clock, wall)
+VALUES (1, 1, lower(hex(randomblob(4))), 0.0, :wall)
 ON CONFLICT (id) DO UPDATE SET opened = opened + 1
 RETURNING *;
 

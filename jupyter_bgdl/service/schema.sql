@@ -16,6 +16,8 @@ CREATE TABLE ledger (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     -- How often it was opened; the upper bits of every revision, so that they grow across starts.
     opened INTEGER NOT NULL,
+    -- In the names of its parts, so that those of another ledger in the same folder are told apart.
+    mark TEXT NOT NULL,
     -- Seconds that were counted: monotonic while a server runs, the wall clock's gap (never
     -- negative) while none does. ``due`` and ``deadline`` are points on this clock.
     clock REAL NOT NULL,

@@ -69,7 +69,7 @@ def held_in(row: Row) -> Held:
     return msgspec.json.decode(row["held"], type=Held)
 
 
-def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill) -> Fetch:
+def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill, mark: str) -> Fetch:
     spec = spec_of(row)
     destination = spec.destination
     name = None
@@ -84,6 +84,7 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill) ->
         method=spec.request.method,
         headers=fill(headers_of(spec, options)),
         folder=row["folder"],
+        mark=mark,
         name=name,
         part=part_of(row),
         extents=extents_of(row),

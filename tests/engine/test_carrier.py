@@ -12,14 +12,13 @@ import pytest
 
 from jupyter_bgdl.engine.carrier import Buffer, Carrier, Pipe
 from jupyter_bgdl.engine.part import PartFile
-from jupyter_bgdl.engine.protocol import Attempt
 
 BODY = os.urandom(3_000_001)
 
 
 @pytest.fixture
 def part(tmp_path) -> Iterator[PartFile]:
-    part = PartFile.create(str(tmp_path), Attempt(1, 1))
+    part = PartFile.create(str(tmp_path), ["part"])
     yield part
     part.close()
 

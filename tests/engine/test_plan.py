@@ -11,14 +11,13 @@ import pytest
 from jupyter_bgdl.engine.extents import RangeSet
 from jupyter_bgdl.engine.part import PartFile
 from jupyter_bgdl.engine.plan import Plan
-from jupyter_bgdl.engine.protocol import Attempt
 
 MIB = 1 << 20
 
 
 @pytest.fixture
 def part(tmp_path):
-    part = PartFile.create(str(tmp_path), Attempt(1, 1))
+    part = PartFile.create(str(tmp_path), ["part"])
     yield part
     part.close()
 

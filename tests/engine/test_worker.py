@@ -338,7 +338,7 @@ def test_a_resource_that_is_known_and_unchanged(bench, server):
 def test_D5_short_writes_are_completed(tmp_path, monkeypatch, body):
     from jupyter_bgdl.engine.part import PartFile
 
-    part = PartFile.create(str(tmp_path), Attempt(1, 1))
+    part = PartFile.create(str(tmp_path), ["part"])
     pwrite = os.pwrite
     monkeypatch.setattr(os, "pwrite", lambda fd, data, at: pwrite(fd, data[:100_000], at))
     part.write(memoryview(body), 0)
@@ -362,7 +362,7 @@ def test_D4_a_failed_sync_is_never_vouched_for_later(tmp_path, monkeypatch):
     from jupyter_bgdl.engine.outcomes import Abort
     from jupyter_bgdl.engine.part import PartFile
 
-    part = PartFile.create(str(tmp_path), Attempt(1, 1))
+    part = PartFile.create(str(tmp_path), ["part"])
     part.write(b"good", 0)
     assert part.sync()
     part.write(b"lost", 4)
