@@ -459,6 +459,10 @@ class Attachment:
         """On the channel; from any thread."""
         self._channel.send(message)
 
+    def say_now(self, message: ClientMessage) -> None:
+        """As :meth:`say`, from the main thread; the message has left then."""
+        self._channel.send_now(message)
+
     def call_task(self, method: str, number: int, action: str, body: Any = None) -> TaskView:
         """One REST call on a task."""
         self.require_validity()

@@ -114,7 +114,7 @@ class Delivery:
             if self._over or sequence in self._queued:
                 return
             if sequence in self._handled and sequence not in self._parked:
-                self._acknowledge(sequence, None)
+                self._session.say(self._acknowledgement(sequence, None))
                 return
             self._parked.discard(sequence)
             self._queued.add(sequence)
@@ -171,16 +171,16 @@ class Delivery:
                 self._parked.add(event.sequence)
             if event.kind == EventKind.COMPLETED and event.task is not None:
                 self._completed.add((event.task.task_identifier, event.task.generation))
-            if not self._over:
-                self._acknowledge(event.sequence, parked)
+            is_over = self._over
+        if not is_over:
+            # Before the next callback begins, so that a kill repeats none that has returned.
+            self._session.say_now(self._acknowledgement(event.sequence, parked))
         if event.kind == EventKind.SESSION_INVALID:
             self._session.became_invalid()
         self._session.look_again()
 
-    def _acknowledge(self, sequence: int, parked: str | None) -> None:
-        self._session.say(
-            Acknowledge(self._session.identifier, self.epoch, sequence, parked=parked)
-        )
+    def _acknowledgement(self, sequence: int, parked: str | None) -> Acknowledge:
+        return Acknowledge(self._session.identifier, self.epoch, sequence, parked=parked)
 
 
 class Soon:

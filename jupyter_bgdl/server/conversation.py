@@ -79,7 +79,8 @@ class Conversation:
         self._sockets.remove(self)
         if self._greeted is not None and self.incarnation is not None:
             self._greeted.absent(self.incarnation)
-        for job in tuple(self._jobs):
+        # What was acknowledged was dealt with, even if whoever said so is gone by now.
+        for job in self._jobs - self._acknowledging:
             job.cancel()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
