@@ -268,6 +268,8 @@ class Bench:
             attempt=Attempt(self.task, self.numbers),
             url=url,
             folder=str(fields.pop("folder", self.folder)),
+            # As of a ledger each: several may be on their way at once, and a task's may not.
+            mark=f"{self.task}-{self.numbers}",
             **fields,
         )
         self.engine.submit([unit])
