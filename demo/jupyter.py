@@ -123,8 +123,10 @@ class JupyterServer:
             self.url.replace("http://", "ws://", 1) + "bgdl/channel",
             headers={"Authorization": f"token {self.token}"},
         )
-        socket = await websocket_connect(request)
-        channel = Channel(socket)
+        messages: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        # Taken off the socket as they come: a server's pings are not answered otherwise.
+        socket = await websocket_connect(request, on_message_callback=messages.put_nowait)
+        channel = Channel(socket, messages)
         try:
             await channel.send(Hello(incarnation))
             await channel.send(Watch(session))
@@ -136,8 +138,11 @@ class JupyterServer:
 class Channel:
     """Messages of the server, one after the other."""
 
-    def __init__(self, socket: WebSocketClientConnection) -> None:
+    def __init__(
+        self, socket: WebSocketClientConnection, messages: asyncio.Queue[str | bytes | None]
+    ) -> None:
         self._socket = socket
+        self._messages = messages
         self._decoder: msgspec.json.Decoder[ServerMessage] = msgspec.json.Decoder(ServerMessage)
 
     async def send(self, message: ClientMessage) -> None:
@@ -151,7 +156,7 @@ class Channel:
         await self.send(Acknowledge(session, epoch, sequence))
 
     async def next(self) -> ServerMessage:
-        raw = await self._socket.read_message()
+        raw = await self._messages.get()
         if raw is None:
             raise RuntimeError("the server closed the channel")
         return self._decoder.decode(raw)
