@@ -172,12 +172,14 @@ class Delivery:
             if event.kind == EventKind.COMPLETED and event.task is not None:
                 self._completed.add((event.task.task_identifier, event.task.generation))
             is_over = self._over
-        if not is_over:
-            # Before the next callback begins, so that a kill repeats none that has returned.
-            self._session.say_now(self._acknowledgement(event.sequence, parked))
-        if event.kind == EventKind.SESSION_INVALID:
-            self._session.became_invalid()
-        self._session.look_again()
+        try:
+            if not is_over:
+                # Before the next callback begins, so that a kill repeats none that has returned.
+                self._session.say_now(self._acknowledgement(event.sequence, parked))
+        finally:  # the stop button may be pressed just now
+            if event.kind == EventKind.SESSION_INVALID:
+                self._session.became_invalid()
+            self._session.look_again()
 
     def _acknowledgement(self, sequence: int, parked: str | None) -> Acknowledge:
         return Acknowledge(self._session.identifier, self.epoch, sequence, parked=parked)
