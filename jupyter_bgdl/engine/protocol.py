@@ -72,7 +72,8 @@ class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     folder: str
     """Where a new part is made (missing folders too): beside the destination."""
     mark: str = "0"
-    """Tells the parts of one ledger from those of others in the same folder."""
+    """In the names of its parts: tells them from those of other ledgers in the same folder. An
+    attempt deletes what earlier ones of the same task and mark left, but for ``part``."""
     name: str | None = None
     """Final name; None: the safe suggested one is taken from the response."""
     part: Part | None = None

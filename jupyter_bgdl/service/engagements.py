@@ -19,7 +19,7 @@ from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.pace import Pace, Place
 from jupyter_bgdl.service.rates import Meter
 from jupyter_bgdl.service.tasks import Tasks
-from jupyter_bgdl.service.units import fetch_of, publish_of, upload_of
+from jupyter_bgdl.service.units import fetch_of, mark_of, publish_of, upload_of
 from jupyter_bgdl.service.views import Live, Row
 
 
@@ -101,7 +101,7 @@ class Engagements:
         if row["source"] is not None:
             unit = upload_of(row, attempt, options, fill)
         else:
-            unit = fetch_of(row, attempt, options, fill, self._ledger.mark)
+            unit = fetch_of(row, attempt, options, fill, mark_of(row, self._ledger.mark))
         self.submit(unit)
 
     def submit(self, unit: Unit) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from jupyter_bgdl.engine.orphans import sweep
+from jupyter_bgdl.engine.protocol import Attempt
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.tasks import part_of, staged_in
+from jupyter_bgdl.service.units import mark_of
 from jupyter_bgdl.service.views import Row
 
 
@@ -31,6 +34,21 @@ class Leftovers:
         part, folder = part_of(row), staged_in(row)
         if part:
             self._ledger.on_commit(lambda: self.blocking(lambda: staging.drop(part, folder)))
+
+    def sweep(self, row: Row) -> None:
+        """After the commit, delete what killed attempts of this generation did not live to tell
+        of. The engine must not have it, and the part that is known stays."""
+        if not row["attempts"] or row["source"] is not None:
+            return
+        folder, known, staged = row["folder"], part_of(row), staged_in(row)
+        mark, last = mark_of(row, self._ledger.mark), Attempt(row["id"], row["attempt"])
+
+        def clear() -> None:
+            sweep(folder, mark, last, known)
+            if staged:
+                staging.remove_empty(staged)
+
+        self._ledger.on_commit(lambda: self.blocking(clear))
 
     def release_unclaimed(self) -> None:
         """At the start: what the last server had not come to."""

@@ -322,6 +322,7 @@ class Scheduler:
         if row["source"] is not None:
             row = self.uploads.withdraw(row)
         else:
+            self._leftovers.sweep(row)
             if not self.kept_parts.take(row):
                 self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)

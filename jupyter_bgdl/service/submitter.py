@@ -318,6 +318,8 @@ class Submitter:
             wanted.spec.destination == spec_of(row).destination
         )
         options = self._sessions.options(session)
+        if failed:
+            self._leftovers.sweep(row)
         if not failed or row["error_code"] in _SPOILT or not same_folder:
             self._leftovers.drop_part(row)
             row = self._tasks.drop_part(row)

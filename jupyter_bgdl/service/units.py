@@ -69,7 +69,14 @@ def held_in(row: Row) -> Held:
     return msgspec.json.decode(row["held"], type=Held)
 
 
+def mark_of(row: Row, ledger: str) -> str:
+    """The mark of what is fetched for a generation: an earlier one's part may be somebody else's
+    by now, by resume data. ``ledger``: the ledger's own."""
+    return f"{ledger}-{row['generation']}"
+
+
 def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill, mark: str) -> Fetch:
+    """``mark`` as of :func:`mark_of`."""
     spec = spec_of(row)
     destination = spec.destination
     name = None

@@ -13,15 +13,18 @@ import pytest
 from support.fileserver import FileServer, content
 
 from jupyter_bgdl.engine.local import LocalEngine
+from jupyter_bgdl.engine.orphans import part_names
 from jupyter_bgdl.model import (
     PROTOCOL,
     AttachRequest,
     EventKind,
     IfExists,
+    Phase,
     Request,
     SessionView,
     TaskSpec,
 )
+from jupyter_bgdl.resume_data import ResumeRequest
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.service import Service
 
@@ -174,3 +177,54 @@ async def test_suspend_resume_cancel(real: Real, tmp_path: Path, names: Any) -> 
     await real.until(lambda view: view.counts.cancelled == 1)
     real.stop()
     assert list(real.out.iterdir()) == []
+
+
+async def test_what_resume_data_stands_for_outlives_a_retry_of_its_task(
+    real: Real, tmp_path: Path, names: Any
+) -> None:
+    await real.attach(names.House(tmp_path))
+    real.server.add("a.bin", content(SIZE), hold_at=SIZE // 2)
+    await real.submit("a.bin", destination=f"{real.out}/a.bin")
+    await real.until(lambda view: view.received >= SIZE // 4)
+    token = (await real.service.cancel_for_resume(U, S, 1)).resume_data
+    assert token is not None
+    real.server.hold("a.bin", None)
+    await real.service.retry(U, S, 1)
+    await real.until(lambda view: view.counts.done == 1)
+    request = ResumeRequest(resume_data=token, destination=f"{real.out}/b.bin")
+    made = await real.service.resume_from(U, S, request)
+    await real.service.resume(U, S, made.task.task_identifier)
+    await real.until(lambda view: view.counts.done == 2)
+    assert "range" in real.server["a.bin"].requests[-1]
+    real.stop()
+    assert {path.name for path in real.out.iterdir()} == {"a.bin", "b.bin"}
+    assert all(path.read_bytes() == content(SIZE) for path in real.out.iterdir())
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "failed", "kept"])
+async def test_what_a_killed_attempt_left_goes_with_its_generation(house: Any, ends: str) -> None:
+    await house.attach()
+    await house.submit(house.spec())
+    killed = await house.engine.fetch()
+    orphan = Path(killed.folder) / next(part_names(killed.mark, killed.attempt))
+    orphan.parent.mkdir()
+    orphan.write_bytes(b"untold")
+    house.engine.fail(killed, "worker_died")
+    fetch = await house.engine.fetch()
+    part = Path(house.engine.headers(fetch).path)
+    house.engine.checkpoint(fetch, 60)
+    await house.until_phase(1, Phase.RUNNING, received=60)
+    if ends == "cancelled":
+        await house.service.cancel(U, S, 1)
+    elif ends == "kept":
+        assert (await house.service.cancel_for_resume(U, S, 1)).resume_data
+    else:
+        house.engine.fail(fetch, "redirect_loop")
+        await house.until_phase(1, Phase.COMPLETED)
+        assert orphan.exists()
+        await house.service.retry(U, S, 1)
+        again = await house.engine.fetch()
+        assert again.part.path == str(part)
+    house.close()
+    assert not orphan.exists()
+    assert part.exists() == (ends != "cancelled")
