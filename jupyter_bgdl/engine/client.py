@@ -16,7 +16,7 @@ import httpx
 from jupyter_bgdl.engine import redirects
 from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.credentials import login_for
-from jupyter_bgdl.engine.lane import Origin
+from jupyter_bgdl.engine.lane import Origin, is_plain
 from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.metrics import Collector, Transaction
@@ -183,7 +183,7 @@ class Asker:
             and address is not None
             and response.status_code in (200, 206)
             and response.http_version == "HTTP/1.1"
-            and "content-length" in response.headers
+            and is_plain(response.headers)
         ):
             self._lanes.learn(self._origin(url), address)
 
@@ -211,7 +211,8 @@ class Asker:
 
     def _origin(self, url: httpx.URL) -> Origin:
         unit = self._unit
-        return Origin(url.scheme, url.host, redirects.port(url), unit.verify, unit.ca_bundle)
+        host = url.raw_host.decode("ascii")
+        return Origin(url.scheme, host, redirects.port(url), unit.verify, unit.ca_bundle)
 
     def _tracing(self, transaction: Transaction) -> Callable[[str, dict[str, Any]], None]:
         def trace(event: str, info: dict[str, Any]) -> None:

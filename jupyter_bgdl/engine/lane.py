@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import socket
+import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -56,26 +58,34 @@ class Lane:
         self.origin = origin
         self.used = time.monotonic()
         """When its last response ended."""
-        connection = socket.create_connection((address, origin.port), timeout)
+        self.socket = socket.create_connection((address, origin.port), timeout)
+        self.plain = self.socket
+        """A duplicate of the socket, below TLS, to cut it off by."""
         try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.plain = socket.socket(fileno=os.dup(connection.fileno()))
-            """A duplicate of the socket, below TLS, to cut it off by."""
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.plain = socket.socket(fileno=os.dup(self.socket.fileno()))
+            self.peer: Any = self.socket.getpeername()
             if origin.scheme == "https":
                 context = ssl_context(origin.verify, origin.ca_bundle)
-                connection = context.wrap_socket(connection, server_hostname=origin.host)
-            connection.settimeout(None)
+                self.socket = context.wrap_socket(self.socket, server_hostname=origin.host)
+            self.socket.settimeout(None)
         except BaseException:
-            connection.close()
+            self.close()
             raise
-        self.socket = connection
-        self.peer: Any = connection.getpeername()
         self._buffer = bytearray(_BUFFER)
+        self._arrived = select.poll()
+        self._arrived.register(self.plain, select.POLLIN)
 
-    def get(self, url: httpx.URL, headers: dict[str, str], trace: Trace) -> LaneAnswer:
-        """The answer to a GET. Raises OSError, and NotPlain for what a lane does not do: then the
-        connection is of no use any more."""
-        request = _request(url, headers)
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing came since its last response. What comes unasked, be it the end or what
+        looks like a response, must not be taken for the answer to the next request."""
+        is_held = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()
+        return not is_held and not self._arrived.poll(0)
+
+    def get(self, url: httpx.URL, request: bytes, trace: Trace) -> LaneAnswer:
+        """The answer to a :func:`request` for ``url``. Raises OSError, and NotPlain for what a
+        lane does not do: then the connection is of no use any more."""
         trace("http11.send_request_headers.started", {})
         self.socket.sendall(request)
         trace("http11.send_request_body.complete", {})
@@ -89,6 +99,8 @@ class Lane:
         while end < _BUFFER:
             count = self.socket.recv_into(view[end:])
             if not count:
+                if not end:
+                    raise ConnectionResetError("the server hung up")
                 break
             at = self._buffer.find(b"\r\n\r\n", max(0, end - 3), end + count)
             end += count
@@ -167,8 +179,14 @@ class _Stream:
         return {"socket": self._lane.socket, "server_addr": self._lane.peer}.get(info)
 
 
-def _request(url: httpx.URL, headers: dict[str, str]) -> bytes:
-    """Raises NotPlain if a header is not what may be sent as it is."""
+def is_plain(headers: Mapping[str, str]) -> bool:
+    """Whether an answer with such fields is one that a lane may understand. By names in lower
+    case."""
+    return "content-length" in headers and not any(name in headers for name in _DOUBTFUL)
+
+
+def request(url: httpx.URL, headers: dict[str, str]) -> bytes:
+    """A GET. Raises NotPlain if a header is not what may be sent as it is."""
     lines = [
         f"GET {url.raw_path.decode('ascii')} HTTP/1.1",
         f"Host: {url.netloc.decode('ascii')}",
