@@ -26,6 +26,8 @@ from jupyter_bgdl.engine.network import ssl_context
 _BUFFER = 1 << 14
 """Bytes of a head at most; what comes with it of the body is written from there."""
 
+_BLANK = re.compile(rb"\n\r?\n")
+"""Ends a head, whatever its lines end with: nothing more may come."""
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) ([\t\x20-\x7e]*)")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*)")
 _LENGTH = re.compile(r"\d{1,18}")
@@ -102,10 +104,13 @@ class Lane:
                 if not end:
                     raise ConnectionResetError("the server hung up")
                 break
-            at = self._buffer.find(b"\r\n\r\n", max(0, end - 3), end + count)
+            blank = _BLANK.search(self._buffer, max(0, end - 2), end + count)
             end += count
-            if at >= 0:
-                return bytes(view[:at]), at + 4, end
+            if blank is not None:
+                at, begin = blank.start() - 1, blank.end()
+                if bytes(view[max(0, at) : begin]) != b"\r\n\r\n":
+                    break
+                return bytes(view[:at]), begin, end
         raise NotPlain
 
     def close(self) -> None:

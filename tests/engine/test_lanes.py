@@ -207,6 +207,15 @@ def test_a_head_that_comes_byte_by_byte_is_read(bench, keeper):
     assert keeper.connections == 2
 
 
+@pytest.mark.parametrize("end", [b"\n\n", b"\n\r\n", b"\r\n\n"])
+def test_lines_that_end_otherwise_are_not_waited_for(bench, keeper, end):
+    """The connection stays open: who looked for the right end only would wait for ever."""
+    odd = plain().replace(b"\r\n\r\n", end)
+    keeper.answer = lambda call: call.send(odd if call.target == "/odd" else plain())
+    fetch_all(bench, keeper, 2)
+    assert fetched(bench, f"{keeper.url}/odd", "odd", timeout=10) == BODY
+
+
 def test_many_that_hang_up_leave_no_descriptor_open(own_bench, keeper):
     own_bench.wait_for_worker()
 
