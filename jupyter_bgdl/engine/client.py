@@ -257,7 +257,7 @@ class Asker:
             raise abort from error
         except (httpx.InvalidURL, UnicodeError, httpx.UnsupportedProtocol) as error:
             raise Abort("invalid_url") from error
-        except httpx.TransportError as error:
+        except (httpx.TransportError, OSError) as error:
             raise network_failure(error, url.host) from error
 
     def _proxy_name(self, url: httpx.URL) -> str | None:

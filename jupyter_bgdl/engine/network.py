@@ -15,6 +15,7 @@ import httpcore
 import httpx
 
 from jupyter_bgdl.engine.outcomes import Abort
+from jupyter_bgdl.engine.platform import is_crowded
 
 LIKE_ANY = {"User-Agent": "jupyter_bgdl", "Accept": "*/*", "Accept-Encoding": "identity"}
 """Headers of every request."""
@@ -119,7 +120,7 @@ def network_failure(error: BaseException, host: str = "") -> Abort:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            away = cause.errno == socket.EAI_AGAIN
+            away = cause.errno in (socket.EAI_AGAIN, socket.EAI_MEMORY, socket.EAI_SYSTEM)
             return Abort("unreachable" if away else "name_not_resolved", host)
         if isinstance(cause, ssl.SSLCertVerificationError):
             return Abort("tls", f"{host}: {cause.verify_message}")
@@ -127,6 +128,8 @@ def network_failure(error: BaseException, host: str = "") -> Abort:
             return Abort("connection", host)
         if isinstance(cause, ssl.SSLError):
             return Abort("tls", f"{host}: {cause.reason or 'TLS failed'}")
+        if isinstance(cause, OSError) and is_crowded(cause):
+            return Abort("no_descriptors")
         if isinstance(cause, ConnectionRefusedError):
             return Abort("refused", host)
         if isinstance(cause, OSError) and cause.errno in (

@@ -84,6 +84,7 @@ _ROWS = [
         "destination_not_allowed",
     ),
     # Ourselves
+    Outcome("no_descriptors", Verdict.RETRY, "too many open files", "transfer_error"),
     Outcome("worker_died", Verdict.RETRY, "transfer process ended", "transfer_error"),
     Outcome("stopped", Verdict.STOPPED, "stopped", "cancelled"),
     Outcome("internal", Verdict.FINAL, "internal error", "transfer_error"),

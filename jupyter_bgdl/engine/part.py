@@ -55,6 +55,8 @@ def disk_errors() -> Iterator[None]:
     except OSError as error:
         if error.errno in _FULL:
             code = "disk_space"
+        elif platform.is_crowded(error):
+            code = "no_descriptors"
         else:
             code = "destination_not_allowed" if error.errno in _DENIED else "disk_error"
         raise Abort(code, error.strerror or "") from error
@@ -225,8 +227,10 @@ def is_part(status: os.stat_result, part: Part) -> bool:
 
 
 def discard(part: Part) -> None:
-    """Remove a part that is of no use any more, unless its path names something else now."""
+    """Remove a part that is of no use any more, unless its path names something else now. Its
+    device may have another number by now, as in :meth:`PartFile.reopen`."""
     path = Path(part.path)
     with contextlib.suppress(OSError):
-        if is_part(path.lstat(), part):
+        status = path.lstat()
+        if is_part(status, Part(part.path, status.st_dev, part.inode)):
             path.unlink()

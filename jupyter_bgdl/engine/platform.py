@@ -17,6 +17,8 @@ from collections.abc import Callable
 RENAME_NOREPLACE = 1
 """``renameat2(2)``: fail with EEXIST instead of replacing."""
 
+_DESCRIPTORS = 1 << 16
+
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
 """What ``link(2)`` says on a file system without hard links (FAT, some FUSE and SMB mounts)."""
 
@@ -106,6 +108,23 @@ def rename_noreplace(source: str, target: str, *, source_dir: int, target_dir: i
         with contextlib.suppress(OSError):
             os.unlink(target, dir_fd=target_dir)
         raise
+
+
+def is_crowded(error: OSError) -> bool:
+    """Whether it says that too many files are open, which others may close again."""
+    return error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def allow_descriptors() -> None:
+    """As many open files as this process may have: a shell's limit is often 1,024, and a download
+    over six connections takes up to thirty."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a limit of its own.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def stand_back(niceness: int) -> None:

@@ -275,6 +275,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     platform.file_mode()
+    platform.allow_descriptors()
     platform.stand_back(NICENESS)
     connection = socket.socket(fileno=int(sys.argv[1]))
 

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from jupyter_bgdl.engine.orphans import drop_orphans, part_names
-from jupyter_bgdl.engine.part import PartFile
+from jupyter_bgdl.engine.part import PartFile, discard
 from jupyter_bgdl.engine.protocol import Attempt, Fetch, Part
 
 
@@ -50,3 +50,12 @@ def test_a_name_that_is_taken_is_left_alone(tmp_path):
     part.close()
     assert part.path != str(taken)
     assert taken.read_bytes() == b"bytes"
+
+
+def test_a_part_is_given_up_although_its_device_was_renumbered(tmp_path):
+    path = made(tmp_path, "a1", 7, 1)
+    status = path.stat()
+    discard(Part(str(path), status.st_dev + 1, status.st_ino + 1))
+    assert path.exists()
+    discard(Part(str(path), status.st_dev + 1, status.st_ino))
+    assert not path.exists()

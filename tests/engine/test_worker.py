@@ -7,6 +7,7 @@ import errno
 import hashlib
 import logging
 import os
+import resource as limits
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from support.identical import Arrived
 
 from jupyter_bgdl.engine import wire
 from jupyter_bgdl.engine.local import LocalEngine, redact
+from jupyter_bgdl.engine.outcomes import outcome_of
 from jupyter_bgdl.engine.protocol import (
     Attempt,
     Checkpoint,
@@ -378,3 +380,46 @@ def test_D4_a_failed_sync_is_never_vouched_for_later(tmp_path, monkeypatch):
         part.sync()
     assert part.extents == [(0, 4)]
     part.close()
+
+
+def test_too_many_open_files_is_waited_out(bench, server, resource, body):
+    """Whatever it is that can't be opened: nothing of it is final."""
+    server.answer = resource(body)
+    bench.wait_for_worker()
+    pid = bench.engine.pid
+    most = limits.prlimit(pid, limits.RLIMIT_NOFILE)[1]
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    codes = []
+    for number in range(used, used + 12):
+        limits.prlimit(pid, limits.RLIMIT_NOFILE, (number, most))
+        end = bench.fetch(server.url, name=f"{number}")
+        if isinstance(end, Ready):
+            assert read(end) == body
+            break
+        codes.append(end.code)
+    assert len(codes) >= 2
+    assert set(codes) <= {"no_descriptors", "unreachable"}
+    assert all(outcome_of(code).transient and outcome_of(code).tries is None for code in codes)
+    assert isinstance(end, Ready)
+    target = bench.folder / "published"
+    limits.prlimit(pid, limits.RLIMIT_NOFILE, (3, most))
+    assert bench.publish(end, target).code == "no_descriptors"
+    limits.prlimit(pid, limits.RLIMIT_NOFILE, (most, most))
+    bench.publish(end, target)
+    assert target.read_bytes() == body
+
+
+@pytest.mark.usefixtures("_no_proxies")
+def test_the_limit_of_a_shell_is_not_the_workers(tmp_path):
+    soft, hard = limits.getrlimit(limits.RLIMIT_NOFILE)
+    engine = LocalEngine()
+    serves = threading.Event()
+    try:
+        limits.setrlimit(limits.RLIMIT_NOFILE, (min(512, hard), hard))
+        engine.start(lambda reports: serves.set())
+        engine.submit([Fetch(attempt=Attempt(1, 1), url="nonsense", folder=str(tmp_path))])
+        assert serves.wait(20)
+        assert limits.prlimit(engine.pid, limits.RLIMIT_NOFILE)[0] == min(hard, 1 << 16)
+    finally:
+        limits.setrlimit(limits.RLIMIT_NOFILE, (soft, hard))
+        engine.close(5)
