@@ -59,7 +59,7 @@ class Line(Generic[_T]):
         with self._lock:
             line = self._waiting.get(place, ())
             for entry in line:
-                if entry[0] is one:
+                if entry[0] == one:
                     self._remove(place, entry)
                     return True
             return False

@@ -255,6 +255,27 @@ def test_running_and_capacity(bench, server):
     released.set()
 
 
+def test_what_is_stopped_while_it_stands_in_line_holds_up_nobody(bench, server, resource, body):
+    released, good = threading.Event(), resource(body)
+
+    def answer(x):
+        if x.target == "/first":
+            assert released.wait(30)
+        good(x)
+
+    server.answer = answer
+    bench.engine.configure(Limits(transfers=1))
+    first = bench.submit(server.at("/first"))
+    server.wait_for_requests(1)
+    second, third = bench.submit(server.at("/second")), bench.submit(server.at("/third"))
+    bench.engine.stop([second.attempt])
+    assert bench.end_of(second.attempt).code == "stopped"
+    released.set()
+    assert read(bench.end_of(first.attempt)) == body
+    assert read(bench.end_of(third.attempt)) == body
+    assert [x.target for x in server.requests] == ["/first", "/third"]
+
+
 def test_T12_no_query_or_userinfo_reaches_the_log(bench, caplog):
     line = "GET http://me:pw@host/a?X-Amz-Signature=abc#x failed, https://u:p@h:1/b too"
     assert redact(line) == "GET http://host/a?… failed, https://h:1/b too"
