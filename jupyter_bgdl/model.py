@@ -442,6 +442,9 @@ class AttachReply(Struct, frozen=True, kw_only=True):
     undelivered: int = 0
     environment: list[str] = []
     """Variables of the kernel's environment that headers refer to: the owner is to give them."""
+    receipts: str | None = None
+    """Absolute path of the file in which the owner writes the sequence numbers of the events that
+    it has dealt with, a line each: an acknowledgement can be lost with both its ends."""
     stops_when_idle: bool = False
     """The server may be stopped for inactivity while tasks only wait for their date."""
 

@@ -43,6 +43,7 @@ from jupyter_bgdl.model import (
     TaskState,
     TaskView,
 )
+from jupyter_bgdl.receipts import Receipts
 
 _PATHS = ("staging_directory", "ca_bundle")
 
@@ -159,7 +160,11 @@ class Attachment:
         if not reply.is_owner:
             self._delivery = None
         elif delivery is None or delivery.epoch != reply.epoch:
-            self._delivery = Delivery(self, reply.epoch)  # type: ignore[arg-type]
+            self._delivery = Delivery(
+                self,  # type: ignore[arg-type]
+                reply.epoch,
+                Receipts(reply.receipts),
+            )
             if self.handlers.any:
                 self._delivery.begin()
         else:
@@ -458,10 +463,6 @@ class Attachment:
     def say(self, message: ClientMessage) -> None:
         """On the channel; from any thread."""
         self._channel.send(message)
-
-    def say_now(self, message: ClientMessage) -> None:
-        """As :meth:`say`, from the main thread; the message has left then."""
-        self._channel.send_now(message)
 
     def call_task(self, method: str, number: int, action: str, body: Any = None) -> TaskView:
         """One REST call on a task."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from typing import Protocol
 
 import msgspec
@@ -40,8 +39,6 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.2
 _LONGEST_PAUSE = 5.0
-_LEAVING = 0.1
-"""Seconds that a message may take from the main thread to the operating system."""
 _decoder = msgspec.json.Decoder(ServerMessage)
 
 
@@ -101,18 +98,6 @@ class Channel:
     def send(self, message: ClientMessage) -> None:
         """Thread-safe. Lost if there is no connection: what matters is said on the next one."""
         self._connection.loop.call_soon_threadsafe(self._send, message)
-
-    def send_now(self, message: ClientMessage) -> None:
-        """As :meth:`send`, and back when the message has left: it arrives even if this process is
-        killed the next moment. Waits a moment at most. Not for the background thread."""
-        left = threading.Event()
-
-        def send() -> None:
-            self._send(message)
-            left.set()
-
-        self._connection.loop.call_soon_threadsafe(send)
-        left.wait(_LEAVING)
 
     def _add(self, listener: Listener) -> None:
         self._listeners[listener.identifier] = listener

@@ -1,6 +1,6 @@
 """Takes a session's events to its handlers: in order, one at a time, each acknowledged.
 
-    event came ─▶ queued ─▶ job on the main thread ─▶ handler ─▶ acknowledged, or parked
+    event came ─▶ queued ─▶ job on the main thread ─▶ handler ─▶ receipt, acknowledged; or parked
 
 An event that comes again (the connection was lost before its acknowledgement arrived) is
 acknowledged again, not handled again. A parked one that comes again is meant to be handled.
@@ -21,6 +21,7 @@ from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import Job
 from jupyter_bgdl.messages import Acknowledge, ClientMessage, Deliver, Watch
 from jupyter_bgdl.model import Event, EventKind
+from jupyter_bgdl.receipts import Receipts
 
 if TYPE_CHECKING:
     from jupyter_bgdl.kernel.session import Session
@@ -39,9 +40,10 @@ class Recall(enum.Enum):
 class Delivery:
     """Of one session, under one epoch. Begins when somebody is there to take events."""
 
-    def __init__(self, session: Session, epoch: int) -> None:
+    def __init__(self, session: Session, epoch: int, receipts: Receipts) -> None:
         self._session = session
         self.epoch = epoch
+        self._receipts = receipts
         self.begun = False
         self._lock = threading.Lock()
         self._queue: list[tuple[int, Event]] = []
@@ -103,6 +105,7 @@ class Delivery:
         with self._lock:
             self._over = True
             self._queue.clear()
+            self._receipts.close()
 
     def has_completed(self, task: int, generation: int) -> bool:
         return (task, generation) in self._completed
@@ -114,7 +117,7 @@ class Delivery:
             if self._over or sequence in self._queued:
                 return
             if sequence in self._handled and sequence not in self._parked:
-                self._session.say(self._acknowledgement(sequence, None))
+                self._acknowledge(sequence, None)
                 return
             self._parked.discard(sequence)
             self._queued.add(sequence)
@@ -171,18 +174,19 @@ class Delivery:
                 self._parked.add(event.sequence)
             if event.kind == EventKind.COMPLETED and event.task is not None:
                 self._completed.add((event.task.task_identifier, event.task.generation))
-            is_over = self._over
-        try:
-            if not is_over:
-                # Before the next callback begins, so that a kill repeats none that has returned.
-                self._session.say_now(self._acknowledgement(event.sequence, parked))
-        finally:  # the stop button may be pressed just now
-            if event.kind == EventKind.SESSION_INVALID:
-                self._session.became_invalid()
-            self._session.look_again()
+            if not self._over:
+                if parked is None:
+                    # Before the next callback begins, so that a kill repeats none that returned.
+                    self._receipts.add(event.sequence)
+                self._acknowledge(event.sequence, parked)
+        if event.kind == EventKind.SESSION_INVALID:
+            self._session.became_invalid()
+        self._session.look_again()
 
-    def _acknowledgement(self, sequence: int, parked: str | None) -> Acknowledge:
-        return Acknowledge(self._session.identifier, self.epoch, sequence, parked=parked)
+    def _acknowledge(self, sequence: int, parked: str | None) -> None:
+        self._session.say(
+            Acknowledge(self._session.identifier, self.epoch, sequence, parked=parked)
+        )
 
 
 class Soon:

@@ -54,6 +54,7 @@ from jupyter_bgdl.service.metrics import metrics_of
 from jupyter_bgdl.service.owner_file import BEAT
 from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.receipts import ReceiptFolder
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.sessions import Alive, Sessions, check_attach, shown_options
@@ -90,6 +91,7 @@ class Heart:
         held: dict[int, str] = {}
         self._views = Views(self._ledger, self._live, launching, held)
         self._journal = Journal(self._ledger, emit)
+        self._receipts = ReceiptFolder(self._ledger)
         self._log = SessionLog(self._ledger, settings.max_log_lines)
         self.sessions = Sessions(
             self._ledger, self._journal, self._log, emit, alive, settings.silence
@@ -176,12 +178,15 @@ class Heart:
                 continue
             now = time.monotonic()
             try:
-                self.sessions.end_leases()
+                for session in self.sessions.end_leases():
+                    with self._ledger.transaction():
+                        self._take_receipts(session)
                 if now - tidied >= self._settings.tidy:
                     tidied = now
                     await self.cleaning.expire(self._settings.keep_finished)
                     with self._ledger.transaction():
                         self._scheduler.kept_parts.tidy()
+                    self._receipts.tidy()
                 if now - beaten >= BEAT:
                     beaten = now
                     self._ledger.beat()
@@ -221,12 +226,19 @@ class Heart:
     async def attach(self, user: str, identifier: str, request: AttachRequest) -> AttachReply:
         await asyncio.to_thread(check_attach, identifier, request)
         with self._ledger.transaction():
+            before = self._ledger.one("session", user=user, identifier=identifier)
+            if before is not None:
+                self._take_receipts(before)
             row, is_owner, created, changed = self.sessions.attach(user, identifier, request)
             row = self.launches.attached(row, is_owner)
             named = names_in(self.sessions.options(row).additional_headers)
             row = self._scheduler.environment.want(row, named)
         self._scheduler.pump()  # What was made unattended need not wait any more.
         active = self._ledger.all("active_page", session=row["id"], after=0, limit=MAX_ACTIVE)
+        receipts = None
+        if is_owner:
+            goes_on = before is not None and before["epoch"] == row["epoch"]
+            receipts = self._receipts.go_on(row) if goes_on else self._receipts.begin(row)
         return AttachReply(
             session=self._views.session(row),
             options=shown_options(self.sessions.options(row)),
@@ -237,11 +249,14 @@ class Heart:
             tasks=[self._tasks.view(task) for task in active],
             undelivered=row["undelivered"],
             environment=self._scheduler.environment.names(row),
+            receipts=receipts,
         )
 
     async def detach(self, user: str, identifier: str, epoch: int) -> None:
         with self._ledger.transaction():
-            self.sessions.detach(self.sessions.get(user, identifier), epoch)
+            session = self.sessions.get(user, identifier)
+            self._take_receipts(session)
+            self.sessions.detach(session, epoch)
 
     async def invalidate(self, user: str, identifier: str, epoch: int, *, cancel: bool) -> None:
         session = self.sessions.get(user, identifier)
@@ -452,8 +467,22 @@ class Heart:
         session = self.sessions.get(user, identifier)
         self.sessions.check_epoch(session, epoch)
         with self._ledger.transaction():
-            tasks = self._journal.acknowledge(session["id"], dealt)
-            self.sessions.changed(session)
-            self._endings.dealt_with(session)
-        for row in self._ledger.all("all_dealt_with", tasks=as_json(tasks)):
-            self._leftovers.release(row)
+            self._acknowledged(session, dealt)
+
+    def _take_receipts(self, session: Row) -> None:
+        """Inside a transaction: its owner's acknowledgements that may have been lost on their
+        way."""
+        if dealt := self._receipts.of(session):
+            self._acknowledged(session, [(sequence, None) for sequence in dealt])
+
+    def _acknowledged(self, session: Row, dealt: list[tuple[int, str | None]]) -> None:
+        """Inside a transaction."""
+        tasks = self._journal.acknowledge(session["id"], dealt)
+        self.sessions.changed(session)
+        self._endings.dealt_with(session)
+
+        def release() -> None:
+            for row in self._ledger.all("all_dealt_with", tasks=as_json(tasks)):
+                self._leftovers.release(row)
+
+        self._ledger.on_commit(release)

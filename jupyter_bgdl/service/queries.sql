@@ -22,6 +22,9 @@ SELECT * FROM sessions WHERE user = :user ORDER BY id;
 -- name: owned_sessions
 SELECT * FROM sessions WHERE owner IS NOT NULL;
 
+-- name: epochs
+SELECT id, epoch FROM sessions;
+
 -- name: add_session
 INSERT INTO sessions (user, identifier, options, created_at)
 VALUES (:user, :identifier, :options, :now)

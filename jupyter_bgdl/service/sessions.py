@@ -154,8 +154,8 @@ class Sessions:
         since = self._absent.get(owner.incarnation, self._started)
         return time.monotonic() - since < self._silence
 
-    def end_leases(self) -> None:
-        """Give up the owners whose kernels are gone."""
+    def end_leases(self) -> list[Row]:
+        """Give up the owners whose kernels are gone. Returns their sessions."""
         gone = []
         for row in self._ledger.all("owned_sessions"):
             owner = owner_of(row)
@@ -167,6 +167,7 @@ class Sessions:
                     self._ledger.set("sessions", row["id"], owner=None)
                     self._log.add(row["id"], f"{owner_name(owner)} is gone.", "server")
                     self.changed(row)
+        return [row for row, _ in gone]
 
     def _claim(self, row: Row, kernel: KernelIdentity, take_over: bool) -> bool:
         owner = owner_of(row)

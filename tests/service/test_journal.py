@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from jupyter_bgdl.errors import SessionInvalidated, TaskNotFound
 from jupyter_bgdl.model import EventKind, Phase
+from jupyter_bgdl.receipts import Receipts, read
 from jupyter_bgdl.service.changes import OwnerChanged
 
 U, S = "server", "era5"
@@ -36,6 +38,58 @@ async def test_E1_events_come_again_until_acknowledged(house: Any) -> None:
     await house.acknowledge(epoch, 1, 2)
     assert await house.kinds(epoch) == [EventKind.SESSION_FINISHED]
     assert (await house.service.session(U, S)).undelivered == 1
+
+
+async def test_E2_what_a_killed_kernel_wrote_down_is_not_told_again(house: Any) -> None:
+    reply = await house.attach()
+    await finish(house, "a")
+    assert len(await house.kinds(reply.epoch)) == 3
+    receipts = Receipts(reply.receipts)
+    receipts.add(1)
+    assert (await house.attach()).receipts == reply.receipts, "it attached again and goes on"
+    receipts.add(2)
+    receipts.close()
+    with Path(reply.receipts).open("a") as file:
+        file.write("3")  # And here it was killed.
+    house.reopen()
+    again = await house.attach("k2")
+    assert await house.kinds(again.epoch) == [EventKind.SESSION_FINISHED]
+    assert again.undelivered == 1
+
+
+async def test_E2_receipts_count_as_soon_as_the_kernel_is_gone(house: Any) -> None:
+    house.living["k1"] = True
+    reply = await house.attach("k1")
+    await finish(house, "a")
+    await house.kinds(reply.epoch)
+    receipts = Receipts(reply.receipts)
+    for sequence in (1, 2, 3):
+        receipts.add(sequence)
+    receipts.close()
+    house.living["k1"] = False
+
+    async def heard() -> bool:
+        return (await house.service.session(U, S)).undelivered == 0
+
+    await house.until(heard)
+
+
+async def test_an_old_owners_receipts_are_not_the_new_ones(house: Any) -> None:
+    first = await house.attach()
+    Receipts(first.receipts).close()
+    second = await house.attach("k2", take_over=True)
+    assert second.receipts != first.receipts
+    assert not Path(second.receipts).exists(), "the kernel makes it"
+    assert (await house.attach("k3", take_over=True)).receipts != second.receipts
+    assert stat.S_IMODE(Path(first.receipts).stat().st_mode) == 0o600
+
+
+def test_receipts_that_cannot_be_written_are_none(tmp_path: Path) -> None:
+    for path in (None, str(tmp_path / "missing" / "file"), str(tmp_path)):
+        receipts = Receipts(path)
+        receipts.add(1)
+        receipts.close()
+    assert read(tmp_path) == []
 
 
 async def test_E6_acknowledgements_are_idempotent_and_never_run_ahead(house: Any) -> None:

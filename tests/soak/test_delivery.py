@@ -1,8 +1,7 @@
 """Every completion reaches a callback, whoever is killed meanwhile: kernel, server or websocket.
 
-A delegate writes a line when a callback begins and one when it ended. Again may come only what a
-kernel had been handed that was killed: its callback had begun, or the word that it returned had
-not yet reached the ledger. And no kernel handles anything once another one has begun to.
+A delegate writes a line when a callback begins. Again may come only the one callback that a kernel
+was in when it was killed. And no kernel handles anything once another one has begun to.
 """
 
 from __future__ import annotations
@@ -35,10 +34,9 @@ lines = os.open({calls!r}, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 class Delegate(bgdl.SessionDelegate):
     def task_did_complete(self, session, task, error):
-        what = f"{{task.task_identifier}} {{os.getpid()}} {{int(task.redelivered)}} {{error}}\\n"
-        os.write(lines, b"begun " + what.encode())
+        line = f"{{task.task_identifier}} {{os.getpid()}} {{int(task.redelivered)}} {{error}}\\n"
+        os.write(lines, line.encode())
         time.sleep(0.0005)
-        os.write(lines, b"ended " + what.encode())
 
 configuration = bgdl.SessionConfiguration.background({session!r})
 configuration.maximum_connections_per_host = 16
@@ -148,15 +146,14 @@ class Score:
     def __init__(self, calls: Path, killed: set[int]) -> None:
         self.begun: Counter[int] = Counter()
         self.unmarked: list[str] = []
-        """Came again without being marked, or although no kernel was killed over it."""
+        """Came again without being marked, or although no kernel was killed in it."""
         self.two_owners: list[str] = []
         self.errors: list[str] = []
         handler: dict[int, int] = {}
         newest, former = 0, set[int]()
+        interrupted = set[int]()
         for line in calls.read_text().splitlines():
-            word, number, pid, redelivered, error = line.split(maxsplit=4)
-            if word == "ended":
-                continue
+            number, pid, redelivered, error = line.split(maxsplit=3)
             task, kernel = int(number), int(pid)
             if kernel != newest:
                 former.add(newest)
@@ -164,8 +161,10 @@ class Score:
             if kernel in former:
                 self.two_owners.append(line)
             again = task in handler
-            if again and (redelivered != "1" or handler[task] not in killed):
-                self.unmarked.append(line)
+            if again:
+                if redelivered != "1" or handler[task] not in killed - interrupted:
+                    self.unmarked.append(line)
+                interrupted.add(handler[task])
             if error != "None":
                 self.errors.append(line)
             handler[task] = kernel
