@@ -81,7 +81,8 @@ faults: system setup  ## run every test of a row of docs/faults.md, and count th
 
 .PHONY: soak
 soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, 100,000 deliveries [SHORT=1]
-	$(if $(SHORT),,SOAK=long) $(BIN)/pytest -s tests/soak tests/engine/test_schedules.py
+	$(if $(SHORT),,SOAK=long) $(BIN)/pytest -s tests/soak tests/integration/test_kills.py \
+		tests/engine/test_schedules.py
 
 .PHONY: browser
 browser: system setup  ## only the tests in a real Chromium

@@ -23,6 +23,7 @@ RATE = 80_000_000.0
 """Bytes a second: what may be fetched again after a kill is one second of it."""
 
 BODY = content(SIZE)
+LONG = os.environ.get("SOAK") == "long"
 
 
 @pytest.fixture
@@ -131,7 +132,7 @@ class Saboteur:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("victim", "downloads"), [("worker", 20), ("server", 3)])
+@pytest.mark.parametrize(("victim", "downloads"), [("worker", 20 if LONG else 6), ("server", 3)])
 def test_P1_P2_killed_in_every_phase_identical_bytes(
     jupyter: JupyterServer, files: FileServer, plan: Path, victim: str, downloads: int
 ) -> None:
