@@ -56,7 +56,8 @@ def whole(response: Answer, unit: Fetch, *, resuming: bool) -> Whole:
     is_page = is_file and _is_odd_page(response, unit, name, resuming=resuming)
     if is_file:
         _check_size(response, unit)
-    length = heads.content_length(headers)
+    # Whatever the fields of a HEAD's response say, there is no content (RFC 9110, 9.3.2).
+    length = 0 if unit.method == "HEAD" else heads.content_length(headers)
     return Whole(
         name=name,
         is_file=is_file,

@@ -278,7 +278,7 @@ class Transfer:
         self.may_write = True
         self._check()
         self._store.create(with_digest=whole.is_file)
-        if whole.is_file:
+        if whole.is_file and self.unit.method != "HEAD":
             self._store.believe(told_digest(response.status_code, response.headers))
         return self._set_to_work(response, hand, 0, whole.length)
 

@@ -19,8 +19,8 @@ class SourceFile:
     """Open for reading, never through a symbolic link that took its place.
 
     Raises Abort: ``source_changed`` if device, inode, size or modification time are not those of
-    ``source``; ``upload_source`` if it can't be read. A change that keeps the size and falls into
-    one tick of the file system's clock goes unnoticed.
+    ``source``; ``upload_source`` or ``no_descriptors`` if it can't be read. A change that keeps
+    the size and falls into one tick of the file system's clock goes unnoticed.
     """
 
     def __init__(self, source: Source) -> None:
@@ -78,4 +78,6 @@ def _changed() -> Abort:
 
 
 def _unreadable(error: OSError) -> Abort:
+    if platform.is_crowded(error):
+        return Abort("no_descriptors")
     return Abort("upload_source", f"The file can't be read: {error.strerror}.")

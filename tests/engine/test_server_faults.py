@@ -373,3 +373,11 @@ def test_T6_a_name_from_content_disposition(bench, server):
     )
     assert bench.fetch(server.url).name == "authorized_keys"
     assert bench.fetch(server.url, name="mine.bin").name == "mine.bin"
+
+
+def test_a_head_has_no_content_whatever_its_fields_say(bench, server):
+    server.answer = lambda x: x.head(Content_Length=12, Repr_Digest=f"sha-256=:{'A' * 43}=:")
+    ready = bench.fetch(server.url, method="HEAD")
+    assert isinstance(ready, Ready), ready
+    assert (ready.size, ready.digest, ready.ended_by_close) == (0, None, False)
+    assert [x.method for x in server.requests] == ["HEAD"]
