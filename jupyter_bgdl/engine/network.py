@@ -95,7 +95,9 @@ def ssl_context(verify: bool, ca_bundle: str | None) -> ssl.SSLContext:
         return httpx.create_ssl_context(
             verify=ssl.create_default_context(cafile=ca_bundle) if verify and ca_bundle else verify
         )
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # ssl.SSLError is one
+        if is_crowded(error):
+            raise Abort("no_descriptors") from error
         raise Abort("tls", "the CA bundle can't be read") from error
 
 

@@ -16,6 +16,8 @@ from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.throttle import Throttle
 from jupyter_bgdl.engine.upload_source import SourceFile
 
+_LOST = ("connection", "unreachable", "protocol", "no_descriptors")
+"""Failures that, once a body was begun, leave open what the server makes of it."""
 _STEP = 0.05
 _DRAINED = 65536
 """Bytes of a body that are read for the sake of the connection, so that it is used again."""
@@ -81,7 +83,7 @@ class Sender:
         try:
             return self._request(method, address, headers | _length(end - start), body)
         except Abort as abort:
-            if self.is_unrepeatable and abort.code in ("connection", "protocol"):
+            if self.is_unrepeatable and abort.code in _LOST:
                 raise Abort(
                     "response_lost",
                     "The connection was lost before the answer came. The server may have acted "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource as limits
 import ssl
 import threading
 from collections.abc import Iterator
@@ -400,6 +401,33 @@ def test_refused_before_anything_was_sent_is_tried_again_even_for_a_post(
     bench: Any, server: UploadServer, file: Path
 ) -> None:
     assert send(bench, f"http://localhost:{_closed_port()}/x", file, "POST").code == "refused"
+
+
+def test_U1_a_post_that_lacks_descriptors_is_tried_again_only_if_none_of_it_was_sent(
+    own_bench: Any, server: UploadServer, file: Path
+) -> None:
+    def answer(x: Exchange) -> None:
+        if not plain(x):
+            x.read()
+            x.reply()
+
+    server.answer = answer
+    own_bench.wait_for_worker()
+    pid = own_bench.engine.pid
+    most = limits.prlimit(pid, limits.RLIMIT_NOFILE)[1]
+    used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    codes = []
+    for number in range(used, used + 12):
+        limits.prlimit(pid, limits.RLIMIT_NOFILE, (number, most))
+        before = len(server.of("POST"))
+        end = send(own_bench, server.url, file, "POST")
+        if isinstance(end, Uploaded):
+            break
+        codes.append(end.code)
+        was_begun = len(server.of("POST")) > before
+        assert end.code == ("response_lost" if was_begun else "no_descriptors")
+    assert isinstance(end, Uploaded)
+    assert set(codes) == {"no_descriptors", "response_lost"}
 
 
 def _closed_port() -> int:
