@@ -19,8 +19,11 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 class UsageReport(Struct, frozen=True, kw_only=True):
     sessions: list[Usage]
+    kept: int = 0
+    """Held by what was fetched of cancelled downloads, for resume data that nobody has used yet:
+    it goes on in any session. A clean-up leaves it; it is deleted after 30 days."""
     total: int
-    """Bytes of all of them."""
+    """Bytes of all of it."""
 
 
 class CleanRequest(Struct, frozen=True, forbid_unknown_fields=True):

@@ -57,6 +57,8 @@ class Output:
                 escape(view.owner.name) if view.owner else "",
             )
         self.console.print(table if sessions else "There are no sessions.")
+        if usage.kept:
+            self.line(f"{display.number(usage.kept)} are kept for resume data, for 30 days.")
 
     def tasks(self, tasks: list[TaskView]) -> None:
         if self.is_json:

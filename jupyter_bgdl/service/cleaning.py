@@ -3,6 +3,9 @@
 clean    completed tasks of which everything was told
 expire   completed tasks, and what nobody claimed of them, after ``keep_finished``
 purge    a session with all that it has: what runs is cancelled first
+
+What resume data stands for belongs to no session: it stays until it is used or too old
+(:mod:`jupyter_bgdl.service.kept_parts`).
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from jupyter_bgdl.cleanup import Cleaned, Usage, UsageReport
 from jupyter_bgdl.errors import ServerUnavailable
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.endings import Endings
+from jupyter_bgdl.service.kept_parts import KeptParts
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.sessions import Sessions
@@ -39,15 +43,17 @@ class Cleaning:
         tasks: Tasks,
         leftovers: Leftovers,
         endings: Endings,
+        kept_parts: KeptParts,
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._tasks = tasks
         self._leftovers = leftovers
         self._endings = endings
+        self._kept_parts = kept_parts
 
     async def usage(self, user: str) -> UsageReport:
-        """Of all sessions of that user."""
+        """Of all sessions of that user, and of their resume data."""
         found = []
         for session in self._ledger.all("sessions", user=user):
             held = self._ledger.all("holding_files", session=session["id"])
@@ -63,7 +69,9 @@ class Cleaning:
                     removable=removable["count"],
                 )
             )
-        return UsageReport(sessions=found, total=sum(one.parts + one.staged for one in found))
+        kept = await asyncio.to_thread(_size, self._kept_parts.paths(user))
+        total = kept + sum(one.parts + one.staged for one in found)
+        return UsageReport(sessions=found, kept=kept, total=total)
 
     async def clean(self, user: str, identifier: str | None) -> Cleaned:
         """Raises :class:`TaskNotFound` for a session that there is not."""

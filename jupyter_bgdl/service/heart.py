@@ -127,7 +127,12 @@ class Heart:
             self._ledger, self.sessions, self._scheduler.engagements, settings
         )
         self.cleaning = Cleaning(
-            self._ledger, self.sessions, self._tasks, self._leftovers, self._endings
+            self._ledger,
+            self.sessions,
+            self._tasks,
+            self._leftovers,
+            self._endings,
+            self._scheduler.kept_parts,
         )
         self._diagnosis = Diagnosis(
             self._ledger, self.sessions, self._views, self._scheduler.engagements, settings

@@ -151,6 +151,10 @@ class KeptParts:
             )
         return _decode(row), bool(row["used"])
 
+    def paths(self, user: str) -> list[str]:
+        """The parts that nobody has gone on with yet."""
+        return [_decode(row).part.path for row in self._ledger.all("unused_parts", user=user)]
+
     def _answer(self, row: Row, token: str | None) -> None:
         future = self._wanted.pop(row["id"], None)
         if future is not None:

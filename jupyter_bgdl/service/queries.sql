@@ -293,6 +293,9 @@ SELECT * FROM kept_parts WHERE digest = :digest AND user = :user;
 -- name: use_part
 UPDATE kept_parts SET used = 1 WHERE digest = :digest;
 
+-- name: unused_parts
+SELECT * FROM kept_parts WHERE user = :user AND used = 0;
+
 -- name: old_parts
 SELECT * FROM kept_parts WHERE created_at < :before;
 

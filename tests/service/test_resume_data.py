@@ -57,6 +57,26 @@ async def test_another_session_goes_on_where_it_was(house: Any) -> None:
     await house.until(goes_on)
 
 
+async def test_what_is_kept_is_counted_and_no_clean_up_takes_it(house: Any) -> None:
+    await house.attach()
+    token, part = await cancelled(house)
+    with part.open("wb") as file:
+        file.write(bytes(100_000))
+    held = part.stat().st_blocks * 512
+    assert held >= 100_000
+    report = await house.service.usage(U)
+    assert (report.kept, report.total) == (held, held)
+    await house.service.clean(U, None)
+    await house.service.purge(U, S)
+    report = await house.service.usage(U)
+    assert (report.sessions, report.kept, report.total) == ([], held, held)
+    await house.attach(session="other")
+    await house.service.resume_from(U, "other", ResumeRequest(resume_data=token))
+    report = await house.service.usage(U)
+    assert (report.kept, report.total) == (0, held), "it is a task's now"
+    assert report.sessions[0].parts == held
+
+
 async def test_a_part_that_is_begun_anew_was_not_resumed(house: Any) -> None:
     await house.attach()
     token, part = await cancelled(house)
