@@ -9,6 +9,14 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from support.notebook_page import (
+    expect_kernel,
+    open_notebook,
+    restart_from_the_menu,
+    run,
+    save,
+    view,
+)
 
 MB = 1_000_000
 
@@ -33,29 +41,6 @@ AMOUNTS = """
 """
 
 
-def open_notebook(page: Page, jupyter: Any, name: str) -> None:
-    page.goto(jupyter.notebook_address(name))
-    expect(page.locator(".jp-NotebookPanel:visible .jp-Cell").first).to_be_visible()
-    jupyter.wait_for_kernel(name)
-    expect_kernel(page, "idle")
-
-
-def expect_kernel(page: Page, status: str) -> None:
-    indicator = page.locator(".jp-Notebook-ExecutionIndicator:visible")
-    expect(indicator).to_have_attribute("data-status", status, timeout=30_000)
-
-
-def run(page: Page, index: int) -> None:
-    page.locator(".jp-NotebookPanel:visible .jp-Cell .jp-InputArea-editor").nth(index).click()
-    page.keyboard.press("Shift+Enter")
-    cell = page.locator(".jp-NotebookPanel:visible .jp-Cell").nth(index)
-    expect(cell.locator(".jp-InputPrompt")).not_to_have_text("[ ]:")
-
-
-def view(page: Page) -> Any:
-    return page.locator(".jp-NotebookPanel:visible .jp-bgdl-View").first
-
-
 def amount(page: Page) -> Any:
     return view(page).locator(".jp-bgdl-Task .jp-bgdl-Meta-amount").first
 
@@ -65,14 +50,6 @@ def expect_live(page: Page) -> None:
     expect(amount(page)).to_have_text(re.compile(r"\d of \d"), timeout=30_000)
     before = amount(page).inner_text()
     expect(amount(page)).not_to_have_text(before)
-
-
-def save(page: Page) -> None:
-    with page.expect_response(
-        lambda answer: "/api/contents/" in answer.url and answer.request.method == "PUT"
-    ):
-        page.keyboard.press("Escape")
-        page.keyboard.press("Control+s")
 
 
 def outputs(jupyter: Any, notebook: str) -> list[Any]:
@@ -102,13 +79,6 @@ def test_live_while_the_kernel_sleeps(page: Page, jupyter: Any, started: str, sh
     page.wait_for_function("() => window.amountsSeen.size >= 20", timeout=25_000)
     expect_kernel(page, "busy")
     page.screenshot(path=shots / f"real-output-{jupyter.app}.png")
-
-
-def restart_from_the_menu(page: Page) -> None:
-    page.locator(".lm-MenuBar-item", has_text="Kernel").first.click()
-    page.locator(".lm-Menu-item", has_text=re.compile(r"^Restart Kernel…")).click()
-    page.locator(".jp-Dialog .jp-mod-accept").click()
-    expect_kernel(page, "idle")
 
 
 def test_live_after_a_restart_from_the_menu(page: Page, jupyter: Any, started: str) -> None:

@@ -71,9 +71,10 @@ function Content({ session, live }: { session: ISessionView; live: boolean }): R
   return (
     <div role="none" {...handlers}>
       <Head session={session} now={now} open={open} over={over} onToggle={unfold} />
+      {/* Folded, too: it is when all is done that somebody has to hear of it. */}
+      <WaitingBand session={session} />
       {open && (
         <>
-          <WaitingBand session={session} />
           <div className="jp-bgdl-View-rows" role="none">
             <TaskList tasks={rows} now={now} live={live} level={2} />
           </div>
