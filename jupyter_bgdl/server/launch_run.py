@@ -55,6 +55,33 @@ class LaunchRun:
 
     async def run(self, kernel: str) -> Ending:
         await self._until_idle(kernel)
+        # Jupyter starts one that dies again, at once: the next process knows of no session, and
+        # never answers what the former was asked.
+        process = self._notebooks.process(kernel)
+        work = asyncio.create_task(self._work(kernel))
+        death = asyncio.create_task(self._until_dead(kernel, process))
+        try:
+            await asyncio.wait((work, death), return_when=asyncio.FIRST_COMPLETED)
+            if not self._has_died(kernel, process):
+                return await work
+            await self.note("The kernel died.")
+            return Ending.FAILED
+        finally:
+            work.cancel()
+            death.cancel()
+            await asyncio.gather(work, death, return_exceptions=True)
+
+    def _has_died(self, kernel: str, process: int | None) -> bool:
+        state = self._notebooks.state(kernel)
+        return state == "dead" or self._notebooks.process(kernel) != process
+
+    async def _until_dead(self, kernel: str, process: int | None) -> None:
+        while True:
+            if self._has_died(kernel, process):
+                return
+            await asyncio.sleep(_LOOK)
+
+    async def _work(self, kernel: str) -> Ending:
         async with connected(self._notebooks.kernels, kernel) as client:
             try:
                 await client.ask(begin(self._due.identifier))
@@ -95,9 +122,6 @@ class LaunchRun:
                 await self._service.launches.launched(user, identifier, False)
                 return Ending.OPENED
             state = self._notebooks.state(kernel)
-            if state == "dead":
-                await self.note("The kernel died.")
-                return Ending.FAILED
             told = await self._state(client) if state == "idle" else None
             left = (await self._service.session(user, identifier)).undelivered
             if told is None or told == "working" or left != waits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from tornado.websocket import websocket_connect
 
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 GRACE, PAUSE = 0.5, 2.0
+NOT_PLAIN = re.compile(r"\W")
 
 CELL = """%%background_session {session}
 import jupyter_bgdl as bgdl, os, pathlib
@@ -102,7 +104,7 @@ class Case:
 def case(
     jupyter: JupyterServer, files: FileServer, request: pytest.FixtureRequest
 ) -> Iterator[Case]:
-    made = Case(jupyter, files, request.node.name.removeprefix("test_")[:40])
+    made = Case(jupyter, files, NOT_PLAIN.sub("_", request.node.name.removeprefix("test_"))[:40])
     yield made
     made.finish()
     for session in jupyter.get("api/sessions"):
@@ -297,6 +299,82 @@ def test_a_notebook_that_is_opened_meanwhile_keeps_its_kernel(case: Case) -> Non
 
     asyncio.run(stay())
     assert case.kernels() == [opened["kernel"]["id"]]
+
+
+LIMIT = 6.0
+"""Seconds that a launch may take, where a test waits for that."""
+
+
+@pytest.fixture
+def hasty(tmp_path: Path, files: FileServer, request: pytest.FixtureRequest) -> Iterator[Case]:
+    """Of a server that gives a launch little time."""
+    arguments = (
+        f"--BackgroundTransfers.launch_grace={GRACE}",
+        "--BackgroundTransfers.launch_pause=600",
+        f"--BackgroundTransfers.launch_time_limit={LIMIT}",
+    )
+    with JupyterServer(tmp_path, arguments=arguments) as server:
+        made = Case(server, files, NOT_PLAIN.sub("_", request.node.name.removeprefix("test_"))[:40])
+        yield made
+        made.finish()
+
+
+@pytest.mark.parametrize("where", ["cell", "callback"])
+def test_a_launch_that_takes_too_long(hasty: Case, where: str) -> None:
+    forever = "import time, pathlib; pathlib.Path('begun').touch(); time.sleep(600)"
+    slow = CELL + f"\n{forever}\n"
+    if where == "callback":
+        slow = CELL.replace('print("completed", task.name)', forever)
+    kernel = hasty.open()
+    hasty.jupyter.post(
+        f"bgdl/sessions/{hasty.name}/launch",
+        {
+            "kernel_id": kernel.id,
+            "source": slow.format(session=hasty.name, url=hasty.url).partition("\n")[2],
+        },
+    )
+    kernel.shutdown()
+    hasty.finish()
+    hasty.until((hasty.jupyter.root / "begun").exists)
+    hasty.until(lambda: f"more than {LIMIT:g} s" in hasty.log)
+    hasty.until(lambda: not hasty.kernels() and not hasty.view["launch"]["running"])
+    view = hasty.view
+    assert view["launch"]["enabled"], "it is tried again, later"
+    if where == "cell":
+        assert view["undelivered"] == 3, "events are kept"
+    else:
+        # A kernel is interrupted before it is shut down, so the callback raised.
+        assert "KeyboardInterrupt" in hasty.log
+        assert view["parked"] == 1
+
+
+@pytest.mark.parametrize("where", ["cell", "callback"])
+def test_a_kernel_that_dies(case: Case, where: str) -> None:
+    dies = CELL + "\nos._exit(1)\n"
+    if where == "callback":
+        dies = CELL.replace('print("completed", task.name)', "os._exit(1)")
+    kernel = case.open()
+    case.jupyter.post(
+        f"bgdl/sessions/{case.name}/launch",
+        {
+            "kernel_id": kernel.id,
+            "source": dies.format(session=case.name, url=case.url).partition("\n")[2],
+        },
+    )
+    kernel.shutdown()
+    case.finish()
+    case.until(lambda: case.view["launch"]["fruitless"] == 1 or not case.view["launch"]["enabled"])
+    view = case.view
+    assert view["launch"]["enabled"], case.log
+    assert "The kernel died." in case.log
+    assert view["undelivered"] >= 2
+    case.jupyter.post(f"bgdl/sessions/{case.name}/launch/switch", {"enabled": False})
+    case.until(lambda: case.kernels() == [] and not case.view["launch"]["running"])
+    # Nothing was lost: a person runs the cell, and hears of it.
+    kernel = case.open()
+    case.until(lambda: case.view["undelivered"] == 0)
+    assert "NoneType" in case.effect
+    kernel.shutdown()
 
 
 def test_a_function_of_a_module(case: Case) -> None:
