@@ -6,7 +6,9 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit, urlunsplit
 
-_PLAIN = re.compile(r"https?://[a-z0-9.-]+(?::[1-9]\d{0,3})?(?:/[^?#\s]*)?", re.ASCII)
+_PLAIN = re.compile(
+    r"https?://[a-z0-9.-]+(?::(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}))?(?:/[^?#\s]*)?", re.ASCII
+)
 """Most addresses: nothing to hide, and nothing that would be spelled otherwise."""
 
 

@@ -29,6 +29,8 @@ DIGITS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "blake2b": 128}
 
 
 _CONTROL = re.compile(r"[\x00- \x7f]")
+_ORIGIN = re.compile(r"[^/?#]*//[^/?#]*")
+"""Scheme, userinfo, host and port: all of an address that can be wrong, but for its characters."""
 _NO_HOST = re.compile(r"[%<>^`{|}\"']")
 
 METHODS = ("PUT", "POST", "PATCH")
@@ -139,6 +141,12 @@ def _check_url(url: str) -> str:
         raise InvalidRequest("The URL holds a space, a line break or a control character.")
     if "\\" in url:
         raise InvalidRequest("The URL holds a backslash.")
+    origin = _ORIGIN.match(url)
+    return _check_origin(origin[0] if origin else url)
+
+
+@lru_cache(64)  # Most of one call ask few hosts.
+def _check_origin(url: str) -> str:
     try:
         parts = urlsplit(url)
         host = authority(url)
