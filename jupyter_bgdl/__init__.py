@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from jupyter_bgdl.asks import Challenge
 from jupyter_bgdl.errors import (
     BackgroundTransferError,
     Cancelled,
@@ -39,15 +40,18 @@ from jupyter_bgdl.errors import (
     TransferTimeout,
     UnexpectedContent,
 )
+from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.model import Request, TaskState, WaitingFor
 
 __all__ = [
     "BackgroundTransferError",
     "Cancelled",
+    "Challenge",
     "ChecksumMismatch",
     "DestinationExists",
     "DestinationNotAllowed",
     "DownloadTask",
+    "Explanation",
     "ExtensionMissing",
     "HTTPStatusError",
     "IncompatibleServer",

@@ -94,6 +94,24 @@ def test_a_file_is_added_watched_listed_and_cleaned_up(
     assert (tmp_path / "data" / "cli.bin").exists()
 
 
+def test_jupyter_finds_the_command_as_it_is_installed(
+    command: Command, files: FileServer, tmp_path: Path
+) -> None:
+    command("add", "installed", files.add("installed.bin", content(100)), "--paused")
+    jupyter = Path(sys.executable).with_name("jupyter")
+    listed = subprocess.run(
+        [jupyter, "bgdl", "list", "installed", "--json"],
+        cwd=tmp_path,
+        env={k: v for k, v in command.environment.items() if k != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert listed.returncode == 0, listed.stderr
+    assert [task["name"] for task in json.loads(listed.stdout)["tasks"]] == ["installed.bin"]
+
+
 def test_a_transfer_is_paused_resumed_cancelled_retried_and_purged(
     command: Command, files: FileServer, tmp_path: Path
 ) -> None:

@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FACE = {
-    "BackgroundTransferError", "Cancelled", "ChecksumMismatch", "DestinationExists",
-    "DestinationNotAllowed", "DownloadTask", "ExtensionMissing", "HTTPStatusError",
+    "BackgroundTransferError", "Cancelled", "Challenge", "ChecksumMismatch", "DestinationExists",
+    "DestinationNotAllowed", "DownloadTask", "Explanation", "ExtensionMissing", "HTTPStatusError",
     "IncompatibleServer", "InvalidRequest", "InvalidResumeData", "LaunchError", "NotAuthorized",
     "OtherFilesystem", "Progress", "Request", "ServerNotFound", "ServerUnavailable", "Session",
     "SessionConfiguration",

@@ -30,7 +30,8 @@ async def test_T13_the_ledger_is_the_owners_alone(umask0: None, tmp_path: Path, 
         await house.attach()
         await house.submit(house.spec(headers={"X-Key": CANARY}))
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in house.state.iterdir()}
-        assert modes == {"ledger.db": 0o600, "ledger.db-wal": 0o600, "owner.json": 0o600}
+        files = {"ledger.db": 0o600, "ledger.db-wal": 0o600, "owner.json": 0o600}
+        assert modes == {**files, "receipts": 0o700}
         assert stat.S_IMODE(house.state.stat().st_mode) == 0o700
     finally:
         house.close()
