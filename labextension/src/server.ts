@@ -4,7 +4,15 @@ import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
 import { IServer, ServerError, TaskVerb } from './store';
-import { IFailure, ILogLine, ILogPage, IServerInfo, ITaskPage, ITaskView } from './wire';
+import {
+  IExplanation,
+  IFailure,
+  ILogLine,
+  ILogPage,
+  IServerInfo,
+  ITaskPage,
+  ITaskView
+} from './wire';
 
 const PAGE = 500;
 
@@ -46,6 +54,11 @@ export class Server implements IServer {
       }
       throw error;
     }
+  }
+
+  async explain(session: string, number: number): Promise<IExplanation> {
+    const response = await this._request('GET', session, 'tasks', String(number), 'explain');
+    return (await response.json()) as IExplanation;
   }
 
   async *completed(session: string): AsyncIterable<ITaskView[]> {

@@ -8,7 +8,7 @@
 import { Channel, ChannelStatus, IEndpoint } from './channel';
 import { IReading, Meter } from './meter';
 import { State, Tasks } from './state';
-import { IErrorView, ILogLine, ISessionView, ITaskView, ServerMessage } from './wire';
+import { IErrorView, IExplanation, ILogLine, ISessionView, ITaskView, ServerMessage } from './wire';
 
 /** The REST calls that the page makes; each rejects with {@link IErrorView}'s message. */
 export interface IServer extends IEndpoint {
@@ -16,6 +16,7 @@ export interface IServer extends IEndpoint {
   remove(session: string, number: number): Promise<void>;
   /** Null: there is no such task. */
   task(session: string, number: number): Promise<ITaskView | null>;
+  explain(session: string, number: number): Promise<IExplanation>;
   completed(session: string): AsyncIterable<ITaskView[]>;
   log(session: string, after: number): Promise<ILogLine[]>;
   runLaunchCell(session: string): Promise<void>;
@@ -151,6 +152,10 @@ export class Store {
     for await (const page of this._server.completed(session)) {
       this._putTasks(page);
     }
+  }
+
+  explain(task: ITaskView): Promise<IExplanation> {
+    return this._server.explain(task.session, task.task_identifier);
   }
 
   log(session: string, after: number): Promise<ILogLine[]> {

@@ -71,6 +71,15 @@ export interface ITaskView {
   completed_at: number | null;
 }
 
+/** Why a task is where it is, at the moment that it was asked. */
+export interface IExplanation {
+  why: string;
+  since: number;
+  until: number | null;
+  /** What would change it. */
+  help: string[];
+}
+
 /** The kernel (or script) that a session's events go to. */
 export interface IOwnerView {
   name: string;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,24 @@ def test_pause_resume_and_cancel_do_what_they_say(
     expect(row(panel, "p.bin")).to_have_attribute("data-look", "cancelled")
     assert transfers.task("paused", number)["error"]["code"] == "cancelled"
     assert list((jupyter.root / "data").glob("*p.bin*")) == []
+
+
+def test_what_waits_explains_itself_on_demand(
+    panel: Any, jupyter: Any, transfers: Any, files: Any, shots: Path
+) -> None:
+    transfers.attach("waits")
+    later = time.time() + 3 * 3600
+    transfers.submit("waits", files.address("w.bin", size=MB), earliest_begin_date=later)
+    task = row(panel, "w.bin")
+    task.click()
+    why = task.locator(".jp-bgdl-Why")
+    expect(why).to_contain_text("Since ")
+    expect(why).to_contain_text("until ")
+    told = jupyter.rest("GET", "/bgdl/sessions/waits/tasks/1/explain")
+    expect(why).to_contain_text(told["why"])
+    for text in told["help"]:
+        expect(why).to_contain_text(text)
+    panel.page.screenshot(path=shots / f"real-panel-why-{jupyter.app}.png")
 
 
 def test_a_failed_task_says_why_and_is_retried_then_removed(

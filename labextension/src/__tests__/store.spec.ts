@@ -1,5 +1,5 @@
 import { IServer, Store } from '../store';
-import { ClientMessage, IServerInfo, ITaskView, ServerMessage } from '../wire';
+import { ClientMessage, IExplanation, IServerInfo, ITaskView, ServerMessage } from '../wire';
 import { aDoneTask, aSession, aTask } from './views';
 
 /** A socket that the test holds the other end of. */
@@ -64,6 +64,10 @@ class FakeServer implements IServer {
   async *completed(): AsyncIterable<ITaskView[]> {
     yield await Promise.resolve([aDoneTask({ task_identifier: 70 })]);
     yield await Promise.resolve([aDoneTask({ task_identifier: 71 })]);
+  }
+
+  explain(): Promise<IExplanation> {
+    return Promise.resolve({ why: 'It waits.', since: 1, until: null, help: [] });
   }
 
   runLaunchCell(): Promise<void> {

@@ -6,6 +6,7 @@ import { clock, day, daysAhead } from '../format';
 import { useHost } from '../host';
 import { ITaskView } from '../wire';
 import { IconButton } from './IconButton';
+import { Why } from './Why';
 
 export interface IDetailsProps {
   task: ITaskView;
@@ -25,6 +26,7 @@ export function Details({ task, now }: IDetailsProps): React.JSX.Element {
   const etag = task.response?.headers['etag'] ?? task.response?.headers['ETag'];
   return (
     <dl className="jp-bgdl-Details" onClick={event => event.stopPropagation()}>
+      {(task.phase === 'waiting' || task.phase === 'suspended') && <Why task={task} now={now} />}
       <dt>{trans.__('From')}</dt>
       <dd>
         <Path text={task.url.replace(/^https?:\/\//, '')} />
