@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Final
 
 from jupyter_bgdl.messages import Removed, ServerMessage, Snapshot, State
-from jupyter_bgdl.service.changes import Change, SessionRemoved, StateChanged, TaskRemoved
+from jupyter_bgdl.service.changes import (
+    Change,
+    SessionRemoved,
+    StateChanged,
+    TaskRemoved,
+    TasksAdded,
+)
 from jupyter_bgdl.service.service import Service
 
 INTERVAL: Final = 0.2
@@ -36,6 +43,8 @@ class Watching:
         self._watched: set[str | None] = set()
         self._sessions: set[str] = set()
         self._tasks: dict[tuple[str, int], None] = {}
+        self._added: deque[tuple[str, range]] = deque()
+        """Of many new tasks: the numbers of those that were not sent yet."""
         self._removed: dict[tuple[str, int | None], None] = {}
         self._dirty = asyncio.Event()
         self._sending = asyncio.Lock()
@@ -66,12 +75,15 @@ class Watching:
                 self._sessions.add(session)
             case StateChanged(session=session, task=int(number)):
                 self._tasks[session, number] = None
+            case TasksAdded(session=session, first=first, last=last):
+                self._added.append((session, range(first, last + 1)))
             case TaskRemoved(session=session, task=number):
                 self._tasks.pop((session, number), None)
                 self._removed[session, number] = None
             case SessionRemoved(session=session):
                 self._sessions.discard(session)
                 self._tasks = {task: None for task in self._tasks if task[0] != session}
+                self._added = deque(added for added in self._added if added[0] != session)
                 self._removed[session, None] = None
             case _:
                 return
@@ -91,7 +103,13 @@ class Watching:
         tasks = set(islice(self._tasks, _TASKS_IN_A_MESSAGE))
         for task in tasks:
             del self._tasks[task]
-        if not self._tasks:
+        if self._added:
+            session, numbers = self._added.popleft()
+            room = _TASKS_IN_A_MESSAGE - len(tasks)
+            tasks.update((session, number) for number in numbers[:room])
+            if rest := numbers[room:]:
+                self._added.appendleft((session, rest))
+        if not self._tasks and not self._added:
             self._dirty.clear()
         for session, number in removed:
             await self._send(Removed(session, number))

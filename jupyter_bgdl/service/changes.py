@@ -17,6 +17,15 @@ class StateChanged(Struct, frozen=True):
     task: int | None = None
 
 
+class TasksAdded(Struct, frozen=True):
+    """Many at once: the tasks with the numbers from ``first`` to ``last`` are new."""
+
+    user: str
+    session: str
+    first: int
+    last: int
+
+
 class EventsAdded(Struct, frozen=True):
     """The journal has events that were not there, or not deliverable, before."""
 
@@ -46,4 +55,4 @@ class OwnerChanged(Struct, frozen=True):
     owner_name: str
 
 
-Change = StateChanged | EventsAdded | TaskRemoved | SessionRemoved | OwnerChanged
+Change = StateChanged | TasksAdded | EventsAdded | TaskRemoved | SessionRemoved | OwnerChanged

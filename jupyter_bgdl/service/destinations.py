@@ -19,7 +19,7 @@ from jupyter_bgdl.service import sources
 from jupyter_bgdl.service.submission import Wanted, as_folder
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, gc=False):
     """A spec, and what lies at its destination."""
 
     wanted: Wanted

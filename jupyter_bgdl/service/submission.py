@@ -10,7 +10,7 @@ import os.path
 import re
 import string
 import unicodedata
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -37,28 +37,22 @@ METHODS = ("PUT", "POST", "PATCH")
 """Of an upload."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True, dict=True):
+class Wanted(Struct, frozen=True, kw_only=True, gc=False):
     """A spec that was found to be well-formed, and what follows from it."""
 
     spec: TaskSpec
     """Its paths normalised; a destination that is a folder ends with a slash."""
+    match: str
+    """Finds the task when it is submitted again. A digest: the URL may hold secrets."""
     host: str
     name: str
     """Final, or provisional."""
     source: Source | None = None
     """The file to upload, as it was found on the disk."""
 
-    @cached_property
-    def match(self) -> str:
-        """Finds the task when it is submitted again. A digest: the URL may hold secrets."""
-        spec = self.spec
-        if spec.key is not None:
-            parts = ["key" if spec.from_file is None else "upload by key", spec.key]
-        elif spec.from_file is not None:
-            parts = ["upload", spec.request.method, spec.request.url, spec.from_file]
-        else:
-            parts = ["url", spec.request.method, spec.request.url, spec.destination or ""]
-        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+    @classmethod
+    def of(cls, spec: TaskSpec, host: str, name: str, source: Source | None = None) -> Wanted:
+        return cls(spec=spec, match=_match(spec), host=host, name=name, source=source)
 
     @property
     def claim(self) -> str | None:
@@ -68,6 +62,16 @@ class Wanted(Struct, frozen=True, kw_only=True, dict=True):
         if path is None or path.endswith("/") or self.spec.if_exists is IfExists.RENAME:
             return None
         return folded(path)
+
+
+def _match(spec: TaskSpec) -> str:
+    if spec.key is not None:
+        parts = ["key" if spec.from_file is None else "upload by key", spec.key]
+    elif spec.from_file is not None:
+        parts = ["upload", spec.request.method, spec.request.url, spec.from_file]
+    else:
+        parts = ["url", spec.request.method, spec.request.url, spec.destination or ""]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
 
 def folded(path: str) -> str:
@@ -105,7 +109,7 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
         spec = msgspec.structs.replace(
             spec, checksum=checksum, destination=destination, staging=staging
         )
-    return Wanted(spec=spec, host=host, name=_name(spec))
+    return Wanted.of(spec, host, _name(spec))
 
 
 def _checked_upload(spec: TaskSpec, host: str) -> Wanted:
@@ -121,13 +125,13 @@ def _checked_upload(spec: TaskSpec, host: str) -> Wanted:
         raise InvalidRequest("from_file must name a file, not a folder.")
     path = _absolute(spec.from_file, "from_file")
     spec = msgspec.structs.replace(spec, from_file=path)
-    return Wanted(spec=spec, host=host, name=Path(path).name)
+    return Wanted.of(spec, host, Path(path).name)
 
 
 def as_folder(wanted: Wanted) -> Wanted:
     """The destination turned out to be an existing folder: in there, then."""
     spec = msgspec.structs.replace(wanted.spec, destination=f"{wanted.spec.destination}/")
-    return Wanted(spec=spec, host=wanted.host, name=_name(spec))
+    return Wanted.of(spec, wanted.host, _name(spec))
 
 
 def _name(spec: TaskSpec) -> str:

@@ -307,7 +307,7 @@ class Submitter:
         check_takes_tasks(session)
         spec = msgspec.structs.replace(spec_of(row), resume=True)
         source = None if spec.from_file is None else sources.look(spec.from_file)
-        wanted = Wanted(spec=spec, host=row["host"], name=row["name"], source=source)
+        wanted = Wanted.of(spec, row["host"], row["name"], source)
         self._check_writer(wanted, row)
         return self._reopen(session, row, wanted)
 

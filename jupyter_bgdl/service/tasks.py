@@ -17,7 +17,7 @@ from jupyter_bgdl.errors import TaskNotFound
 from jupyter_bgdl.model import EventKind, Phase, SessionOptions, TaskSpec, TaskView, WaitingFor
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import staging
-from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved
+from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved, TasksAdded
 from jupyter_bgdl.service.journal import Journal, Told
 from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.session_log import SessionLog
@@ -106,8 +106,7 @@ class Tasks:
         user, identifier = self._sessions.name(key)
 
         def tell() -> None:
-            for number in range(first, last + 1):
-                self._emit(StateChanged(user, identifier, number))
+            self._emit(TasksAdded(user, identifier, first, last))
             self._emit(StateChanged(user, identifier))
 
         self._ledger.on_commit(tell)

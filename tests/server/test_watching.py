@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_bgdl.messages import ServerMessage, Snapshot, State
 from jupyter_bgdl.server.watching import INTERVAL, Watching
-from jupyter_bgdl.service.changes import StateChanged, TaskRemoved
+from jupyter_bgdl.service.changes import SessionRemoved, StateChanged, TaskRemoved, TasksAdded
 
 
 class Views:
@@ -93,3 +93,18 @@ async def test_T3_what_is_another_users_or_another_sessions_is_not_told(watching
     await reader.taken.get()
     await reader.taken.get()
     assert views.asked == [(set(), {("s", 4)})]
+
+
+async def test_many_new_tasks_are_told_of_piece_by_piece_each_once(watching: Any) -> None:
+    watching, _, reader = watching
+    for _ in range(4):
+        reader.ready.release()
+    watching.changed(StateChanged("server", "s", 7))
+    watching.changed(TasksAdded("server", "s", 100, 1299))
+    seen = [(await reader.taken.get())[1].tasks for _ in range(3)]
+    assert [len(tasks) for tasks in seen] == [500, 500, 201]
+    told = sorted(task for tasks in seen for task in tasks)
+    assert told == [("s", 7), *(("s", number) for number in range(100, 1300))]
+    watching.changed(TasksAdded("server", "s", 2000, 2001))
+    watching.changed(SessionRemoved("server", "s"))
+    assert type((await reader.taken.get())[1]).__name__ == "Removed"
