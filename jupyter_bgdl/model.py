@@ -103,7 +103,7 @@ class IfExists(StrEnum):
     RENAME = "rename"
 
 
-class Request(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Request(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """What to ask for, as ``URLRequest``.
 
     ``headers`` are write-only: no answer of the server, no event and no ``repr`` shows them.
@@ -154,8 +154,11 @@ class SessionOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """Its launch cell is run in a fresh kernel when nobody is there to hear its events."""
 
 
-class TaskSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """A download, or an upload, as it is handed in."""
+class TaskSpec(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """A download, or an upload, as it is handed in. The ledger keeps it as it is sent, defaults
+    left out: 100,000 come in one body."""
 
     request: Request
     from_file: str | None = None
