@@ -249,9 +249,11 @@ class Launcher:
             await run.note(f"The launch failed: {error}")
         finally:
             self._runs.pop((user, identifier), None)
-            if started and kernel is not None and ending is not Ending.OPENED:
-                await self.notebooks.shut_down(kernel)
-            fruitful = await launches.end(user, identifier, self._settings.pause)
+            try:
+                if started and kernel is not None and ending is not Ending.OPENED:
+                    await self.notebooks.shut_down(kernel)
+            finally:
+                fruitful = await launches.end(user, identifier, self._settings.pause)
         await self._conclude(due, run, ending, fruitful, started)
 
     async def _conclude(

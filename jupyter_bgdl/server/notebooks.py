@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
+
+_READY: Final = 60.0
+"""Seconds that a kernel may take to start."""
 
 
 class Notebooks:
@@ -60,6 +64,10 @@ class Notebooks:
 
     async def shut_down(self, kernel_id: str) -> None:
         """And forget that the notebook had it."""
+        if kernel_id in self.kernels:
+            # One that died is just being started again, and cannot be shut down before it is there.
+            ready = asyncio.wrap_future(self.kernels.get_kernel(kernel_id).ready)
+            await asyncio.wait({ready}, timeout=_READY)
         for session in await self._sessions.list_sessions():
             if (session.get("kernel") or {}).get("id") == kernel_id:
                 await self._sessions.delete_session(session["id"])
