@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,22 @@ def versions() -> dict[str, str]:
 
 
 def write(figures: Sequence[Figure]) -> None:
+    """What was not measured now stays, if it was measured on this machine with these versions."""
+    setting = {"machine": machine(), "versions": versions()}
+    today = datetime.now(UTC).date().isoformat()
+    rows = [{**figure.as_row(), "measured": today} for figure in figures]
+    document = {**setting, "figures": [*_others(setting, {row["name"] for row in rows}), *rows]}
     LATEST.parent.mkdir(exist_ok=True)
-    document = {
-        "machine": machine(),
-        "versions": versions(),
-        "figures": [figure.as_row() for figure in figures],
-    }
     LATEST.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def _others(setting: dict[str, Any], measured: set[str]) -> list[dict[str, Any]]:
+    if not LATEST.exists():
+        return []
+    latest = json.loads(LATEST.read_text(encoding="utf-8"))
+    if any(latest[name] != value for name, value in setting.items()):
+        return []
+    return [row for row in latest["figures"] if row["name"] not in measured]
 
 
 def table(figures: Sequence[Figure]) -> str:

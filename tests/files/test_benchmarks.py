@@ -101,10 +101,28 @@ async def test_results_have_the_promised_form(
     assert set(document) == {"machine", "versions", "figures"}
     assert {"python", "nginx", "curl", "aria2", "jupyter_bgdl"} <= set(document["versions"])
     (figure,) = document["figures"]
-    assert set(figure) == {"name", "unit", "ours", "peers", "ratios"}
+    assert set(figure) == {"name", "unit", "ours", "peers", "ratios", "measured"}
     assert figure["name"] == "one-file-http-engine"
     assert set(figure["peers"]) == set(figure["ratios"]) >= {"curl", "splice", "aria2"}
     assert "one-file-http-engine" in results.table(figures)
+
+
+def test_what_was_not_measured_now_stays_unless_it_is_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = tmp_path / "latest.json"
+    monkeypatch.setattr(results, "LATEST", latest)
+
+    def write(name: str, ours: float) -> dict[str, float]:
+        results.write([Figure(name, "s", ours, {"limit": 1.0}, more_is_better=False)])
+        rows = json.loads(latest.read_text())["figures"]
+        return {row["name"]: row["ours"] for row in rows}
+
+    write("one", 1.0)
+    write("other", 2.0)
+    assert write("one", 3.0) == {"other": 2.0, "one": 3.0}
+    monkeypatch.setattr(results, "machine", lambda: {"cores": 0})
+    assert write("other", 4.0) == {"other": 4.0}
 
 
 async def test_a_session_is_measured_from_its_creation_to_its_restart(tiny: Bench) -> None:
