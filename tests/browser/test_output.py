@@ -110,7 +110,7 @@ def test_five_restarts_from_the_menu_progress_never_goes_back_one_callback(
     page: Page, jupyter: Any, files: Any
 ) -> None:
     session = f"five-{jupyter.app}"
-    url = files.address(f"{session}.bin", size=40 * MB, rate=2 * MB)
+    url = files.address(f"{session}.bin", size=90 * MB, rate=MB)
     jupyter.write_notebook(f"{session}.ipynb", COUNTED.format(session=session, url=url))
     open_notebook(page, jupyter, f"{session}.ipynb")
     run(page, 0)
@@ -119,6 +119,9 @@ def test_five_restarts_from_the_menu_progress_never_goes_back_one_callback(
         expect_live(page)
         restart_from_the_menu(page)
         run(page, 0)
+    expect_kernel(page, "idle")
+    # Not before: a cell that is run after the callback has begun the next download.
+    files.hurry.set()
     expect(view(page).get_by_text(re.compile("^finished "))).to_be_visible(timeout=60_000)
     expect(view(page).get_by_text("event")).to_have_count(0, timeout=30_000)
     seen = [int(line) for line in (jupyter.root / "seen.txt").read_text().split()]
