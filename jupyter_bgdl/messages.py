@@ -1,8 +1,8 @@
 """The messages of the websocket channel ``/bgdl/channel``: JSON objects tagged by ``type``.
 
 A client says ``hello`` once, then ``watch`` and, if it owns a session, ``deliver``. The server
-answers a ``watch`` with one ``snapshot``, then sends ``state`` at most five times a second:
-the newest view of what changed, never a history. Events come one by one, in order, and the
+answers a ``watch`` with one ``snapshot``, then sends ``state`` at most five times a second (once,
+if no tasks are watched): the newest view of what changed, never a history. Events come one by one, in order, and the
 server sends a bounded number of them ahead of the acknowledgements.
 """
 
@@ -22,10 +22,15 @@ class Hello(Struct, frozen=True, tag_field="type", tag="hello"):
 class Watch(Struct, frozen=True, tag_field="type", tag="watch"):
     session: str | None = None
     """None: all sessions."""
+    tasks: bool = True
+    """False: only the sessions' own views, with their counts and rates."""
 
 
 class Unwatch(Struct, frozen=True, tag_field="type", tag="unwatch"):
+    """Ends the watch that was asked for in the same words."""
+
     session: str | None = None
+    tasks: bool = True
 
 
 class Deliver(Struct, frozen=True, tag_field="type", tag="deliver"):
@@ -57,8 +62,9 @@ class Snapshot(Struct, frozen=True, tag_field="type", tag="snapshot"):
     watch: str | None
     """The watch that this answers."""
     sessions: list[SessionView]
-    tasks: list[TaskView]
-    """Of each session: those not completed (at most 500), and the newest 50 completed."""
+    tasks: list[TaskView] | None
+    """Of each session: those not completed (at most 500), and the newest 50 completed. None: it was
+    watched without them."""
 
 
 class State(Struct, frozen=True, tag_field="type", tag="state"):

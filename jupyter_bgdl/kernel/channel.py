@@ -185,7 +185,7 @@ class Channel:
     def _take(self, message: ServerMessage) -> None:
         match message:
             case Snapshot(watch=watch, sessions=sessions, tasks=tasks):
-                self._spread(sessions, tasks)
+                self._spread(sessions, tasks or [])
                 if watch is not None:
                     self._answered(watch, self._due.get(watch, 0) - 1)
             case State(sessions=sessions, tasks=tasks):

@@ -109,10 +109,10 @@ class Conversation:
         match message:
             case Hello(incarnation=incarnation):
                 self._greet(incarnation)
-            case Watch():
-                await self._watching.watch(session)
-            case Unwatch():
-                self._watching.unwatch(session)
+            case Watch(tasks=tasks):
+                await self._watching.watch(session, tasks=tasks)
+            case Unwatch(tasks=tasks):
+                self._watching.unwatch(session, tasks=tasks)
             case Deliver():
                 await self._deliver(message)
             case Acknowledge():

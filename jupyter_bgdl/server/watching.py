@@ -20,6 +20,8 @@ from jupyter_bgdl.service.service import Service
 
 INTERVAL: Final = 0.2
 """Least time between two ``state`` messages of a socket, in seconds."""
+COUNTS_INTERVAL: Final = 1.0
+"""The same for a socket that is told no tasks: nobody sees a bar, and each page has such a one."""
 
 _TASKS_IN_A_MESSAGE = 500
 
@@ -41,6 +43,8 @@ class Watching:
         self._user = user
         self._send = send
         self._watched: set[str | None] = set()
+        """Of these (None: of all sessions) the tasks are told, too."""
+        self._counted: set[str | None] = set()
         self._sessions: set[str] = set()
         self._tasks: dict[tuple[str, int], None] = {}
         self._added: deque[tuple[str, range]] = deque()
@@ -49,27 +53,40 @@ class Watching:
         self._dirty = asyncio.Event()
         self._sending = asyncio.Lock()
 
-    async def watch(self, session: str | None) -> None:
+    async def watch(self, session: str | None, *, tasks: bool = True) -> None:
         """Send a snapshot of ``session`` (None: of all), then what changes in it."""
         # Watched before it is read, so that no change falls in between.
-        self._watched.add(session)
+        watched = self._watched if tasks else self._counted
+        watched.add(session)
         try:
             async with self._sending:
-                sessions, tasks = await self._service().snapshot(self._user, session)
-                await self._send(Snapshot(session, sessions, tasks))
+                await self._send(await self._snapshot(session, tasks))
         except BaseException:
-            self._watched.discard(session)
+            watched.discard(session)
             raise
 
-    def unwatch(self, session: str | None) -> None:
-        self._watched.discard(session)
+    async def _snapshot(self, session: str | None, tasks: bool) -> Snapshot:
+        service = self._service()
+        if tasks:
+            return Snapshot(session, *await service.snapshot(self._user, session))
+        if session is None:
+            return Snapshot(None, await service.sessions(self._user), None)
+        views, _ = await service.views(self._user, {session}, set())
+        return Snapshot(session, views, None)
+
+    def unwatch(self, session: str | None, *, tasks: bool = True) -> None:
+        (self._watched if tasks else self._counted).discard(session)
 
     def changed(self, change: Change) -> None:
         """Note the change if it is of a session that is watched."""
         if change.user != self._user:
             return
-        if change.session not in self._watched and None not in self._watched:
-            return
+        if self._watched.isdisjoint((change.session, None)):
+            of_a_session = isinstance(change, SessionRemoved) or (
+                isinstance(change, StateChanged) and change.task is None
+            )
+            if not of_a_session or self._counted.isdisjoint((change.session, None)):
+                return
         match change:
             case StateChanged(session=session, task=None):
                 self._sessions.add(session)
@@ -95,7 +112,7 @@ class Watching:
             await self._dirty.wait()
             async with self._sending:
                 await self._flush()
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(INTERVAL if self._watched else COUNTS_INTERVAL)
 
     async def _flush(self) -> None:
         sessions, self._sessions = self._sessions, set()

@@ -68,6 +68,20 @@ async def test_a_snapshot_then_what_changes(
     )
 
 
+async def test_sessions_without_their_tasks(
+    server: Any, open_socket: Any, attach: Attach, download: Callable[..., list[int]]
+) -> None:
+    attach(server, "counted", "one")
+    socket = await open_socket(server)
+    await socket.say("watch", session=None, tasks=False)
+    snapshot = await socket.next()
+    assert snapshot["tasks"] is None
+    assert "counted" in {s["identifier"] for s in snapshot["sessions"]}
+    download("counted", 3)
+    await watched_until_done(socket, "counted", 3)
+    assert [m["tasks"] for m in socket.seen[1:]] == [[]] * (len(socket.seen) - 1)
+
+
 async def test_all_sessions_and_a_removed_task(
     server: Any, open_socket: Any, attach: Attach, download: Callable[..., list[int]]
 ) -> None:

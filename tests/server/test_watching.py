@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jupyter_bgdl.messages import ServerMessage, Snapshot, State
-from jupyter_bgdl.server.watching import INTERVAL, Watching
+from jupyter_bgdl.server.watching import COUNTS_INTERVAL, INTERVAL, Watching
 from jupyter_bgdl.service.changes import SessionRemoved, StateChanged, TaskRemoved, TasksAdded
 
 
@@ -20,6 +20,9 @@ class Views:
 
     async def snapshot(self, user: str, identifier: str | None) -> tuple[list[Any], list[Any]]:
         return [], []
+
+    async def sessions(self, user: str) -> list[Any]:
+        return ["s"]
 
     async def views(
         self, user: str, sessions: set[str], tasks: set[tuple[str, int]]
@@ -108,3 +111,35 @@ async def test_many_new_tasks_are_told_of_piece_by_piece_each_once(watching: Any
     watching.changed(TasksAdded("server", "s", 2000, 2001))
     watching.changed(SessionRemoved("server", "s"))
     assert type((await reader.taken.get())[1]).__name__ == "Removed"
+
+
+async def test_who_watches_the_counts_alone_is_told_no_task_and_once_a_second(
+    watching: Any,
+) -> None:
+    watching, views, reader = watching
+    for _ in range(4):
+        reader.ready.release()
+    watching.unwatch("s")
+    await watching.watch(None, tasks=False)
+    assert (await reader.taken.get())[1] == Snapshot(None, ["s"], None)  # type: ignore[list-item]
+    watching.changed(StateChanged("server", "s", 1))
+    watching.changed(TasksAdded("server", "s", 1, 100_000))
+    watching.changed(TaskRemoved("server", "s", 2))
+    watching.changed(StateChanged("server", "s"))
+    first, _ = await reader.taken.get()
+    watching.changed(StateChanged("server", "s"))
+    second, _ = await reader.taken.get()
+    assert views.asked == [({"s"}, set())] * 2
+    assert second - first >= COUNTS_INTERVAL * 0.95
+
+
+async def test_the_end_of_one_watch_leaves_the_other(watching: Any) -> None:
+    watching, views, reader = watching
+    for _ in range(4):
+        reader.ready.release()
+    await watching.watch("s", tasks=False)
+    await reader.taken.get()
+    watching.unwatch("s", tasks=False)
+    watching.changed(StateChanged("server", "s", 1))
+    await reader.taken.get()
+    assert views.asked == [({"s"}, set()), (set(), {("s", 1)})]
