@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 MAXIMUM_BYTES = 200
 """Of a name in UTF-8. File systems allow 255; this leaves room for " (123)"."""
@@ -21,6 +21,8 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|con
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/]')
 _PLAIN = re.compile(r"[\w-](?:[\w. -]*[\w-])?", re.ASCII)
 """As nearly all names are. Nothing in them needs a look at each character."""
+_PATH = re.compile(r"(?:[^:/?#]+:)?(?://[^/?#]*)?([^?#]*)")
+"""The path of a URI (RFC 3986, appendix B); matches anything."""
 _PARAMETER = re.compile(
     r";\s*(?P<name>filename\*?)\s*=\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<token>[^;]*))",
     re.IGNORECASE | re.DOTALL,
@@ -33,10 +35,8 @@ def suggested_name(url: str, content_disposition: str | None = None) -> str:
         given = disposition_name(content_disposition)
         if given and _cleaned(given):
             return safe_name(given)
-    try:
-        path = urlsplit(url).path.rstrip("/")
-    except ValueError:
-        return FALLBACK
+    found = _PATH.match(url)
+    path = found[1].rstrip("/") if found else ""
     return safe_name(unquote(path.rsplit("/", 1)[-1]))
 
 

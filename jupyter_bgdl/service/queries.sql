@@ -30,11 +30,13 @@ INSERT INTO sessions (user, identifier, options, created_at)
 VALUES (:user, :identifier, :options, :now)
 RETURNING *;
 
--- name: give_number
-UPDATE sessions SET last_task = last_task + 1 WHERE id = :session RETURNING last_task;
-
 -- name: give_numbers
-UPDATE sessions SET last_task = last_task + :count WHERE id = :session RETURNING last_task;
+-- To tasks that are about to be added, and counts them: their sizes are not known yet.
+UPDATE sessions SET last_task = last_task + :suspended + :waiting,
+    suspended = suspended + :suspended, waiting = waiting + :waiting,
+    sizeless = sizeless + :suspended + :waiting
+WHERE id = :session
+RETURNING last_task;
 
 -- name: task
 SELECT * FROM tasks WHERE id = :id;

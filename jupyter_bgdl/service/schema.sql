@@ -43,7 +43,8 @@ CREATE TABLE sessions (
     last_sequence INTEGER NOT NULL DEFAULT 0,
     last_task INTEGER NOT NULL DEFAULT 0,
     last_line INTEGER NOT NULL DEFAULT 0,
-    -- Sums over the session's tasks and events, kept by the triggers below.
+    -- Sums over the session's tasks and events, kept by the triggers below; a task that is born is
+    -- counted by whoever adds it (give_numbers), many at once.
     suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended >= 0),
     waiting INTEGER NOT NULL DEFAULT 0 CHECK (waiting >= 0),
     running INTEGER NOT NULL DEFAULT 0 CHECK (running >= 0),
@@ -295,20 +296,6 @@ WHEN (OLD.waiting_for = 'credentials' AND NEW.waiting_for IS NOT 'credentials')
         AND (NEW.waiting_for IS NOT 'earliest_begin_date' OR NEW.due IS NULL))
 BEGIN
     DELETE FROM events WHERE task = NEW.id AND kind IN ('challenge', 'delayed_request');
-END;
-
-CREATE TRIGGER tasks_added AFTER INSERT ON tasks BEGIN
-    UPDATE sessions SET
-        suspended = suspended + (NEW.condition = 'suspended'),
-        waiting = waiting + (NEW.condition = 'waiting'),
-        running = running + (NEW.condition = 'running'),
-        done = done + (NEW.condition = 'done'),
-        failed = failed + (NEW.condition = 'failed'),
-        cancelled = cancelled + (NEW.condition = 'cancelled'),
-        received = received + NEW.received,
-        total = total + coalesce(NEW.total, 0),
-        sizeless = sizeless + (NEW.total IS NULL)
-    WHERE id = NEW.session;
 END;
 
 CREATE TRIGGER tasks_changed AFTER UPDATE OF phase, error_code, received, total ON tasks BEGIN

@@ -71,7 +71,7 @@ def _match(spec: TaskSpec) -> str:
         parts = ["upload", spec.request.method, spec.request.url, spec.from_file]
     else:
         parts = ["url", spec.request.method, spec.request.url, spec.destination or ""]
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+    return hashlib.blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
 def folded(path: str) -> str:

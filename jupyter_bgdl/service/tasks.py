@@ -65,9 +65,7 @@ class Tasks:
 
     def add(self, session: Row, wanted: Wanted, options: SessionOptions) -> Row:
         """A new task: suspended, or waiting for its turn."""
-        given = self._ledger.one("give_number", session=session["id"])
-        assert given
-        number = given["last_task"]
+        number = self._numbered(session, [wanted])
         row = self._ledger.one(
             "add_task",
             session=session["id"],
@@ -84,9 +82,7 @@ class Tasks:
         self, session: Row, wanted: list[Wanted], options: SessionOptions
     ) -> tuple[int, int]:
         """New tasks: the first and the last of their numbers."""
-        given = self._ledger.one("give_numbers", session=session["id"], count=len(wanted))
-        assert given
-        last: int = given["last_task"]
+        last = self._numbered(session, wanted)
         first, now, key = last - len(wanted) + 1, time.time(), session["id"]
         self._ledger.many(
             "add_tasks",
@@ -111,6 +107,19 @@ class Tasks:
 
         self._ledger.on_commit(tell)
         return first, last
+
+    def _numbered(self, session: Row, born: list[Wanted]) -> int:
+        """The last of the numbers of tasks that are about to be added."""
+        waiting = sum(one.spec.resume for one in born)
+        given = self._ledger.one(
+            "give_numbers",
+            session=session["id"],
+            suspended=len(born) - waiting,
+            waiting=waiting,
+        )
+        assert given
+        number: int = given["last_task"]
+        return number
 
     def reopen(
         self,
@@ -141,8 +150,9 @@ class Tasks:
             folder = spec.destination.rpartition("/")[0] or "/"
         waiting_for, reason = first_wait(spec)
         return {
-            "phase": Phase.WAITING if spec.resume else Phase.SUSPENDED,
-            "waiting_for": waiting_for if spec.resume else None,
+            # Values, not members: SQLite's module looks for an adapter of each other type.
+            "phase": (Phase.WAITING if spec.resume else Phase.SUSPENDED).value,
+            "waiting_for": waiting_for.value if spec.resume else None,
             "reason": reason if spec.resume else "",
             "deadline": self._ledger.clock() + timeout if spec.resume else None,
             "remaining": None if spec.resume else timeout,
