@@ -217,6 +217,8 @@ class Attachment:
         if not self.is_invalid:
             # Nobody here ended it: it was purged. Made again, it is a new one.
             self.is_invalid = True
+            for task in self.known_tasks():
+                task.forgotten()
             self._leave()
             if call := self.handlers.invalid_call():
                 self.pump.post(partial(self.protect, *call))

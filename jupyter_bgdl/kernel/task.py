@@ -9,11 +9,15 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from jupyter_bgdl import errors
 from jupyter_bgdl.kernel import display
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.properties import Properties
 from jupyter_bgdl.model import (
+    ErrorView,
+    Phase,
     ResponseView,
     TaskMetrics,
     TaskState,
@@ -67,6 +71,19 @@ class Task(Properties, ABC, Generic[R]):
                 return False
             self._view = view
         return True
+
+    def forgotten(self) -> None:
+        """Its session was purged: if it was not done, it was cancelled. The server says so, too,
+        but it sends newest views only, and of what is gone there is none."""
+        with self._lock:
+            if self._view.state != TaskState.COMPLETED:
+                self._view = replace(
+                    self._view,
+                    state=TaskState.COMPLETED,
+                    phase=Phase.COMPLETED,
+                    waiting_for=None,
+                    error=ErrorView(errors.Cancelled.code, "The session was purged."),
+                )
 
     @property
     def task_identifier(self) -> int:

@@ -102,7 +102,7 @@ class Submitter:
                 session = self._sessions.get(user, identifier)
                 named = {name for spec in specs for name in names_in(spec.request.headers)}
                 self._scheduler.environment.want(session, named)
-                # Only a submit adds tasks, and this is the only one: what is known may have changed.
+                # Only a submit adds tasks, and this is the only one; others may change them.
                 known = self._matches(session, found) if known else {}
                 if must_find and len(known) < len(found):
                     raise InvalidResumeData(_USED)

@@ -210,6 +210,38 @@ def test_properties_resume_data_and_the_end(kernel: AnyKernel, files: FileServer
     assert files["both-resumed.bin"].sent - sent < 3_000_000
 
 
+WAITS = {
+    "task": "task.result()",
+    "await": "await task",
+    "session": "print(session.wait())",
+}
+
+
+@pytest.mark.parametrize("last_view", ["told", "lost"])
+@pytest.mark.parametrize("wait", WAITS)
+def test_who_waits_while_the_session_is_purged_is_told(
+    notebooks: Any, files: FileServer, wait: str, last_view: str
+) -> None:
+    session = f"purged-{wait}-{last_view}"
+    url = files.add(f"{session}.bin", content(300_000), hold_at=1000)
+    kernel: AnyKernel = notebooks.open()
+    kernel.run(
+        f"import jupyter_bgdl as bgdl; session = bgdl.background_session({session!r})\n"
+        f"task = session.download({url!r}, to='purged/')\n"
+        "def purge(): session._connection.call('DELETE', session._path)"
+    )
+    if last_view == "lost":
+        kernel.run("task.update = lambda view: False")
+    # What is posted is run as soon as the cell waits.
+    code = (
+        "session.pump.post(purge)\n"
+        f"try: {WAITS[wait]}\n"
+        "except bgdl.BackgroundTransferError as error: print(type(error).__name__)"
+    )
+    told = "1 cancelled\n" if wait == "session" else "Cancelled\n"
+    assert kernel.run(code) == told
+
+
 def test_a_session_that_was_purged_says_so_and_can_be_made_again(
     notebooks: Any, jupyter: Any, files: FileServer
 ) -> None:
