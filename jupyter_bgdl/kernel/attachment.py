@@ -289,7 +289,9 @@ class Attachment:
                 await self._connection.fetch("GET", self._path, answer=SessionView)
             except errors.TaskNotFound:
                 self.session_removed()
-                return
+            # Its last event comes again, and is acknowledged again. To attach would make the
+            # session anew, if a receipt has ended it by then.
+            return
         request = AttachRequest(
             protocol=PROTOCOL, kernel=identity(), rehearses=launching.is_rehearsing()
         )
