@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -34,45 +36,46 @@ def submit(server: Any, folder: Path, url: str, **fields: Any) -> None:
     server.post("bgdl/sessions/s/tasks", {"tasks": [spec]})
 
 
+CASES = [
+    ("moving", 168, True, False),
+    ("pending", 168, True, True),
+    ("never", 168, False, False),
+    ("pending", 0.0001, False, False),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("mode", "hours", "by_moving", "by_waiting"),
-    [
-        ("moving", 168, True, False),
-        ("pending", 168, True, True),
-        ("never", 168, False, False),
-        ("pending", 0.0001, False, False),
-    ],
-)
 async def test_what_keeps_it(
-    tmp_path: Path,
-    make_server: Any,
-    open_socket: Any,
-    files: FileServer,
-    mode: str,
-    hours: float,
-    by_moving: bool,
-    by_waiting: bool,
+    tmp_path: Path, make_server: Any, open_socket: Any, files: FileServer
 ) -> None:
-    arguments = (
-        f"--BackgroundTransfers.keep_alive={mode}",
-        f"--BackgroundTransfers.keep_alive_hours={hours}",
-    )
-    with make_server(tmp_path / "jupyter", arguments=arguments) as server:
-        server.attach("s")
-        # An open page watches, and asks; neither counts.
-        socket = await open_socket(server)
-        await socket.say("watch")
-        submit(
-            server, tmp_path, files.add("later.bin", b"x"), earliest_begin_date=time.time() + 3600
-        )
-        if hours < 1:
-            assert "it may be stopped for inactivity" in until_logged(server)
-        server.get("bgdl/sessions/s/tasks")
-        assert becomes_active(server) is by_waiting
-        submit(server, tmp_path, files.add("now.bin", content(100_000), hold_at=1000))
-        files.wait_for(lambda: files["now.bin"].reached == 1000)
-        assert becomes_active(server) is by_moving
+    """All servers at once: that nothing happens takes its time."""
+    later = files.add("later.bin", b"x")
+    now = files.add("now.bin", content(100_000), hold_at=1000)
+    with ExitStack() as stack, ThreadPoolExecutor(len(CASES)) as threads:
+        servers = []
+        for number, (mode, hours, _, _) in enumerate(CASES):
+            arguments = (
+                f"--BackgroundTransfers.keep_alive={mode}",
+                f"--BackgroundTransfers.keep_alive_hours={hours}",
+            )
+            folder = tmp_path / f"jupyter-{number}"
+            server = stack.enter_context(make_server(folder, arguments=arguments))
+            servers.append(server)
+            server.attach("s")
+            # An open page watches, and asks; neither counts.
+            socket = await open_socket(server)
+            await socket.say("watch")
+            submit(server, folder, later, earliest_begin_date=time.time() + 3600)
+            if hours < 1:
+                assert "it may be stopped for inactivity" in until_logged(server)
+            server.get("bgdl/sessions/s/tasks")
+        kept = dict(zip(CASES, threads.map(becomes_active, servers), strict=True))
+        assert kept == {case: case[3] for case in CASES}, "by what waits"
+        for number, server in enumerate(servers):
+            submit(server, tmp_path / f"jupyter-{number}", now)
+        files.wait_for(lambda: len(files["now.bin"].requests) >= len(servers))
+        kept = dict(zip(CASES, threads.map(becomes_active, servers), strict=True))
+        assert kept == {case: case[2] for case in CASES}, "by what moves"
         files.hold("now.bin", None)
 
 
