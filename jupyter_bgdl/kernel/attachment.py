@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
 
 from jupyter_bgdl import errors
 from jupyter_bgdl.asks import EnvironmentRequest
 from jupyter_bgdl.environment import names_in
-from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.kernel import launching
 from jupyter_bgdl.kernel.asking import answer_of, known_variables, variables
-from jupyter_bgdl.kernel.channel import Channel
+from jupyter_bgdl.kernel.calls import Calls, link, path_of
 from jupyter_bgdl.kernel.configuration import SessionConfiguration
-from jupyter_bgdl.kernel.connection import IN_PROCESS, Connection
+from jupyter_bgdl.kernel.connection import IN_PROCESS
 from jupyter_bgdl.kernel.dates import Dates
 from jupyter_bgdl.kernel.delivery import Delivery, Soon
 from jupyter_bgdl.kernel.downloads import DownloadTask
 from jupyter_bgdl.kernel.handlers import Call, Handlers
 from jupyter_bgdl.kernel.identity import identity
+from jupyter_bgdl.kernel.known_sessions import known_sessions
 from jupyter_bgdl.kernel.notes import Notes
 from jupyter_bgdl.kernel.output import Place
 from jupyter_bgdl.kernel.pump import get_pump
 from jupyter_bgdl.kernel.task import Task
 from jupyter_bgdl.kernel.uploads import UploadTask
-from jupyter_bgdl.launches import LaunchCheck, LaunchRequest
 from jupyter_bgdl.messages import ClientMessage
 from jupyter_bgdl.model import (
     PROTOCOL,
@@ -39,7 +36,6 @@ from jupyter_bgdl.model import (
     Event,
     SessionView,
     TaskKind,
-    TaskMetrics,
     TaskState,
     TaskView,
 )
@@ -49,51 +45,15 @@ _PATHS = ("staging_directory", "ca_bundle")
 
 AnyTask = DownloadTask | UploadTask
 
-_attached: dict[tuple[str | None, str], Attachment] = {}
-"""The session objects of this process, by server and identifier."""
-_ending: dict[tuple[str | None, str], threading.Event] = {}
-"""Sessions that became invalid: set when the server has forgotten them, so their name is free."""
-_FREE = 30.0
-"""Seconds to wait for that: a server that is started again has to come back first."""
 
-
-def attached(identifier: str) -> Attachment | None:
-    """The session of that name in this kernel, under the server that started the kernel."""
-    return _attached.get((None, identifier))
-
-
-def register_launch(
-    identifier: str, request: LaunchRequest, *, checks: bool = False
-) -> LaunchCheck | None:
-    """Set the launch cell of a session that need not be attached, or only check it. Raises what
-    the server says."""
-    connection, _ = _link(None, None)
-    if connection.is_in_process:
-        if checks:
-            raise errors.LaunchError("Without a Jupyter server nothing can be launched.")
-        return None
-    path = f"bgdl/sessions/{quote(identifier, safe='')}/launch"
-    if checks:
-        return connection.call("POST", path + "/check", request, answer=LaunchCheck)
-    connection.call("POST", path, request)
-    return None
-
-
-@cache
-def _link(server_url: str | None, token: str | None) -> tuple[Connection, Channel]:
-    connection = Connection(server_url, token)
-    connection.check()
-    return connection, Channel(connection)
-
-
-class Attachment:
+class Attachment(Calls):
     """Base of a session. The server's answers and the channel keep it up to date."""
 
     def __new__(
         cls, configuration: SessionConfiguration, *args: Any, server_url: Any = None, **kwargs: Any
     ) -> Self:
         where = IN_PROCESS if configuration.is_in_process else server_url
-        known = _attached.get((where, configuration.identifier))
+        known = known_sessions.get((where, configuration.identifier))
         return known if isinstance(known, cls) else super().__new__(cls)
 
     def __init__(
@@ -107,14 +67,12 @@ class Attachment:
         if configuration.is_in_process:
             server_url = IN_PROCESS
         if not hasattr(self, "identifier"):
-            if ending := _ending.get((server_url, configuration.identifier)):
-                ending.wait(_FREE)
-            self.is_invalid = False
-            """Whether its end was told; nothing can be done with it any more."""
-            self._connection, self._channel = _link(server_url, token)
             self._key = (server_url, configuration.identifier)
+            known_sessions.wait_until_free(self._key)
+            self.is_invalid = False
+            self._connection, self._channel = link(server_url, token)
             self.identifier = configuration.identifier
-            self._path = f"bgdl/sessions/{quote(self.identifier, safe='')}"
+            self._path = path_of(self.identifier)
             self.note = Notes(self._connection, self._path)
             self.pump = get_pump()
             self.handlers = Handlers(self)  # type: ignore[arg-type]
@@ -150,8 +108,7 @@ class Attachment:
             self.give_environment(values)
         for view in reply.tasks:
             self.task_from(view)
-        if _attached.get(self._key) is not self:
-            _attached[self._key] = self
+        if known_sessions.add(self._key, self):
             self._channel.add(self)
 
     def _own(self, reply: AttachReply) -> None:
@@ -171,11 +128,6 @@ class Attachment:
             return
         if delivery is not None:
             delivery.end()
-
-    @property
-    def is_in_process(self) -> bool:
-        """Whether its transfers end with this process, since no server has them."""
-        return self._connection.is_in_process
 
     @property
     def view(self) -> SessionView:
@@ -206,10 +158,8 @@ class Attachment:
     def became_invalid(self) -> None:
         """Its last event was dealt with. It goes on to listen until the server has forgotten it,
         since the acknowledgement may be lost with the connection."""
-        _ending[self._key] = threading.Event()
         self.is_invalid = True
-        if _attached.get(self._key) is self:
-            del _attached[self._key]
+        known_sessions.ended(self._key, self)
         self.look_again()
 
     def session_removed(self) -> None:
@@ -227,28 +177,18 @@ class Attachment:
         if self._delivery is not None:
             self._delivery.end()
             self._delivery = None
-        if ending := _ending.pop(self._key, None):
-            ending.set()
-
-    def require_validity(self) -> None:
-        """Raises SessionInvalidated, which says what to do."""
-        if self.is_invalid:
-            raise errors.SessionInvalidated(
-                f"Session {self.identifier!r} was invalidated: this object is of no more use. Its "
-                f"name is free: background_session({self.identifier!r}) makes it anew."
-            )
+        known_sessions.forgotten(self._key)
 
     def _leave(self) -> None:
         if self._delivery is not None:
             self._delivery.end()
             self._delivery = None
-        if _attached.get(self._key) is self:
-            del _attached[self._key]
+        if known_sessions.discard(self._key, self):
             self._channel.remove(self.identifier)
 
     def _require_ownership(self) -> None:
         self.require_validity()
-        if _attached.get(self._key) is not self:
+        if known_sessions.get(self._key) is not self:
             raise errors.SessionInvalidated(
                 f"This object of session {self.identifier!r} hears nothing any more: it was "
                 "detached, or another kernel took the session over. Make it again."
@@ -264,16 +204,6 @@ class Attachment:
     def takes_events(self) -> bool:
         """Whether events come here, and somebody is there for them."""
         return self._delivery is not None and self._delivery.begun
-
-    def tell_launch_completed(self) -> None:
-        """The completion handler was called. Returns at once."""
-        path = f"{self._path}/launch/completed"
-        self._connection.spawn(self._connection.fetch("POST", path))
-
-    def register_launch(self, request: LaunchRequest) -> None:
-        """Raises what the server says. Without a server there is nobody to launch anything."""
-        if not self.is_in_process:
-            self.call("POST", "/launch", request)
 
     def begin_delivery(self) -> None:
         """Somebody is there who takes events, or was registered again."""
@@ -302,10 +232,6 @@ class Attachment:
         if reply.is_owner and (values := known_variables(reply.environment)):
             path = f"{self._path}/environment"
             await self._connection.fetch("POST", path, EnvironmentRequest(values))
-
-    def give_environment(self, values: dict[str, str]) -> None:
-        """Variables that headers refer to; raises what the server says."""
-        self.call("POST", "/environment", EnvironmentRequest(values))
 
     def answer(self, event: Event, given: object) -> None:
         """What the delegate returned when it was asked. Raises what the server says."""
@@ -467,32 +393,6 @@ class Attachment:
     def say(self, message: ClientMessage) -> None:
         """On the channel; from any thread."""
         self._channel.send(message)
-
-    def call_task(self, method: str, number: int, action: str, body: Any = None) -> TaskView:
-        """One REST call on a task."""
-        self.require_validity()
-        path = f"{self._path}/tasks/{number}{action}"
-        return self._connection.call(method, path, body, answer=TaskView)
-
-    def content_of(self, number: int) -> bytes:
-        """What the server answered to an upload. Raises what a REST call may raise."""
-        self.require_validity()
-        return self._connection.download(f"{self._path}/tasks/{number}/content")
-
-    def explain_task(self, number: int) -> Explanation:
-        """Raises what a REST call may raise."""
-        told: Explanation = self.call("GET", f"/tasks/{number}/explain", answer=Explanation)
-        return told
-
-    def metrics_of(self, number: int) -> TaskMetrics:
-        """What the server knows of a task's requests. Raises what a REST call may raise."""
-        metrics: TaskMetrics = self.call("GET", f"/tasks/{number}/metrics", answer=TaskMetrics)
-        return metrics
-
-    def call(self, method: str, path: str, body: Any = None, *, answer: Any = None) -> Any:
-        """One REST call below the session's path. Raises what the server says."""
-        self.require_validity()
-        return self._connection.call(method, self._path + path, body, answer=answer)
 
     def _take(self, view: SessionView) -> None:
         if view.revision >= self._view.revision:

@@ -50,7 +50,7 @@ class CompletionHandler:
             )
             return
         self._called = True
-        from jupyter_bgdl.kernel.attachment import attached
+        from jupyter_bgdl.kernel.known_sessions import attached
 
         session = attached(self._identifier)
         if session is not None:
@@ -92,7 +92,7 @@ def announce(identifier: str) -> None:
     """Call the background events' handler for a launched session, unless that was done."""
     if _announced.get(identifier, True) or _handler is None:
         return
-    from jupyter_bgdl.kernel.attachment import attached
+    from jupyter_bgdl.kernel.known_sessions import attached
     from jupyter_bgdl.kernel.pump import get_pump
 
     session = attached(identifier)
@@ -132,7 +132,7 @@ def _cell_ended() -> None:
 
 def state(identifier: str) -> Literal["working", "quiet", "deaf"]:
     """``deaf``: nobody takes events of that session here. ``quiet``: there is nothing to do."""
-    from jupyter_bgdl.kernel.attachment import attached
+    from jupyter_bgdl.kernel.known_sessions import attached
     from jupyter_bgdl.kernel.pump import get_pump
 
     if get_pump().is_busy:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jupyter_bgdl.errors import BackgroundTransferError
 from jupyter_bgdl.kernel import launching
-from jupyter_bgdl.kernel.attachment import register_launch
+from jupyter_bgdl.kernel.calls import register_launch
 from jupyter_bgdl.kernel.free_names import free_names
 from jupyter_bgdl.kernel.launch_cells import LaunchMagic, magic_of, parse, request_of
 from jupyter_bgdl.launches import LaunchCheck

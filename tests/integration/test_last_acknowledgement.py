@@ -15,8 +15,8 @@ from support.jupyter import TOKEN, JupyterServer
 SCRIPT = """
 import os, sys
 import jupyter_bgdl as bgdl
-from jupyter_bgdl.kernel import attachment
-attachment._FREE = 3600  # The server has to say that the name is free.
+from jupyter_bgdl.kernel import known_sessions
+known_sessions._FREE = 3600  # The server has to say that the name is free.
 url, token, server = sys.argv[1:]
 
 class Delegate(bgdl.SessionDelegate):
