@@ -2,8 +2,8 @@
 
 A client says ``hello`` once, then ``watch`` and, if it owns a session, ``deliver``. The server
 answers a ``watch`` with one ``snapshot``, then sends ``state`` at most five times a second (once,
-if no tasks are watched): the newest view of what changed, never a history. Events come one by one, in order, and the
-server sends a bounded number of them ahead of the acknowledgements.
+if no tasks are watched): the newest view of what changed, never a history. Events come one by one,
+in order, and the server sends a bounded number of them ahead of the acknowledgements.
 """
 
 from __future__ import annotations

@@ -18,6 +18,14 @@ async def session(call: Call) -> model.SessionView:
     return await call.service().session(call.user, call.path.identifier)
 
 
+async def suspend_all(call: Call) -> model.SessionView:
+    return await call.service().pause_all(call.user, call.path.identifier)
+
+
+async def resume_all(call: Call) -> model.SessionView:
+    return await call.service().resume_all(call.user, call.path.identifier)
+
+
 async def attach(call: Call) -> model.AttachReply:
     reply = await call.service().attach(call.user, call.path.identifier, call.body)
     if reply.is_owner:
@@ -53,6 +61,28 @@ OPERATIONS = (
         summary="One session",
         action="read",
         run=session,
+        path_type=SessionPath,
+        response=model.SessionView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path=_PATH + "/suspend",
+        name="suspend_all",
+        summary="Pause all tasks of a session; they keep their bytes",
+        action="write",
+        run=suspend_all,
+        path_type=SessionPath,
+        response=model.SessionView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path=_PATH + "/resume",
+        name="resume_all",
+        summary="Start all suspended tasks of a session",
+        action="write",
+        run=resume_all,
         path_type=SessionPath,
         response=model.SessionView,
         errors=SESSION_ERRORS,

@@ -53,6 +53,7 @@ from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import metrics_of
 from jupyter_bgdl.service.owner_file import BEAT
 from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
+from jupyter_bgdl.service.pausing import Pausing
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.receipts import ReceiptFolder
 from jupyter_bgdl.service.scheduler import Scheduler
@@ -139,6 +140,7 @@ class Heart:
         )
         self.launches = Launches(self._ledger, self.sessions, self._log, launching)
         self.pages = Pages(self._ledger, self.sessions, self._tasks, self._views)
+        self.pausing = Pausing(self._ledger, self.sessions, self._scheduler)
         self._unavailable = "The transfer service has not started yet."
         self._loop: asyncio.AbstractEventLoop | None = None
 

@@ -272,6 +272,10 @@ SELECT * FROM sessions WHERE launch IS NOT NULL;
 SELECT id FROM tasks WHERE session = :session AND phase NOT IN ('completed', 'canceling')
 ORDER BY number LIMIT :limit;
 
+-- name: in_phase
+SELECT * FROM tasks WHERE session = :session AND phase = :phase AND number > :after
+ORDER BY number LIMIT :limit;
+
 -- name: cancelling_sessions
 SELECT id FROM sessions WHERE ending = 2;
 

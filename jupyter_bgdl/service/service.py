@@ -194,6 +194,15 @@ class Service:
     async def suspend(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.act("suspend", user, identifier, number))
 
+    async def pause_all(self, user: str, identifier: str) -> SessionView:
+        """All that the session has to do; they keep their bytes."""
+        await self._hop(self._heart.pausing.pause(user, identifier))
+        return await self.session(user, identifier)
+
+    async def resume_all(self, user: str, identifier: str) -> SessionView:
+        await self._hop(self._heart.pausing.resume(user, identifier))
+        return await self.session(user, identifier)
+
     async def cancel(self, user: str, identifier: str, number: int) -> TaskView:
         return await self._hop(self._heart.act("cancel", user, identifier, number))
 

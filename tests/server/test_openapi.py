@@ -141,6 +141,8 @@ def test_real_answers_are_as_it_says(
     call("POST", f"{task}/resume")
     assert call("POST", f"{task}/answer", {"to": "challenge", "generation": 1})["generation"] == 1
     assert call("GET", f"{task}/explain")["why"]
+    assert call("POST", f"{session}/suspend")["counts"]["waiting"] == 0
+    call("POST", f"{session}/resume")
     assert call("GET", "/bgdl/diagnose")["sessions"]
     call("POST", f"{session}/environment", {"values": {"NAME": "value"}})
     call("POST", f"{task}/cancel")

@@ -73,6 +73,18 @@ async def test_suspend_keeps_the_bytes_and_waits_until_the_engine_let_go(house: 
     assert (again.part, again.extents, again.validator) == (part, [(0, 50)], '"v"')
 
 
+async def test_all_of_a_session_is_paused_and_nothing_begins_meanwhile(house: Any) -> None:
+    await house.attach()
+    await house.submit(*(house.spec(f"{number}.bin") for number in range(450)))
+    begun = house.engine.units.qsize()
+    paused = (await house.service.pause_all(U, S)).counts
+    assert (paused.suspended, paused.waiting, paused.running) == (450, 0, 0)
+    assert house.engine.units.qsize() == begun > 0
+    resumed = (await house.service.resume_all(U, S)).counts
+    assert resumed.suspended == 0
+    assert resumed.waiting + resumed.running == 450
+
+
 async def test_what_became_ready_while_suspended_is_published_on_resume(house: Any) -> None:
     await house.attach()
     await house.submit(house.spec())
