@@ -82,6 +82,10 @@ export class Actions implements IActions {
     this._store.runLaunchCell(session).catch(tell);
   }
 
+  pauseAll(sessions: string[]): void {
+    sessions.forEach(session => void this._store.pauseAll(session).catch(tell));
+  }
+
   menu(task: ITaskView, x: number, y: number): void {
     const menu = new Menu({ commands: this._commands });
     menu.addClass('jp-bgdl-Menu');

@@ -20,6 +20,15 @@ export interface IChannelListener {
   statusChanged(): void;
 }
 
+/** What is watched, and by how many. */
+interface IWatch {
+  session: string | null;
+  tasks: boolean;
+  count: number;
+}
+
+const keyOf = (session: string | null, tasks: boolean): string => JSON.stringify([session, tasks]);
+
 const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 30;
 /** While bytes move, values arrive five times a second; silence this long is suspicious. */
@@ -46,32 +55,39 @@ export class Channel {
   /** Set while values are expected, so that silence means something. */
   expecting = false;
 
-  watch(session: string | null): void {
-    const count = this._watches.get(session) ?? 0;
-    this._watches.set(session, count + 1);
+  /** Keep a session (null: all) up to date; `tasks`: with its tasks, not its counts alone. */
+  watch(session: string | null, tasks: boolean): void {
+    const key = keyOf(session, tasks);
+    const watch = this._watches.get(key) ?? { session, tasks, count: 0 };
+    watch.count += 1;
+    this._watches.set(key, watch);
     if (this._status === 'idle') {
       this._connect();
-    } else if (count === 0 || this._unknown.has(session)) {
-      this._ask(session);
+    } else if (watch.count === 1 || this._unknown.has(key)) {
+      this._ask(watch);
     }
   }
 
-  unwatch(session: string | null): void {
-    const count = this._watches.get(session) ?? 0;
-    if (count > 1) {
-      this._watches.set(session, count - 1);
+  unwatch(session: string | null, tasks: boolean): void {
+    const key = keyOf(session, tasks);
+    const watch = this._watches.get(key);
+    if (!watch) {
       return;
     }
-    this._watches.delete(session);
-    this._unknown.delete(session);
-    this._send({ type: 'unwatch', session });
+    watch.count -= 1;
+    if (watch.count > 0) {
+      return;
+    }
+    this._watches.delete(key);
+    this._unknown.delete(key);
+    this._send({ type: 'unwatch', session, tasks });
     if (this._watches.size === 0) {
       this._rest();
     }
   }
 
-  watches(session: string | null): boolean {
-    return this._watches.has(session);
+  watches(session: string | null, tasks: boolean): boolean {
+    return this._watches.has(keyOf(session, tasks));
   }
 
   /** Try now instead of at `nextTry`. */
@@ -96,8 +112,8 @@ export class Channel {
     this._socket = socket;
     socket.onopen = () => {
       this._send({ type: 'hello', incarnation: null });
-      for (const session of this._watches.keys()) {
-        this._ask(session);
+      for (const watch of this._watches.values()) {
+        this._ask(watch);
       }
     };
     socket.onmessage = event => {
@@ -112,10 +128,11 @@ export class Channel {
     };
   }
 
-  private _ask(session: string | null): void {
-    if (this._send({ type: 'watch', session })) {
-      this._asked.push(session);
-      this._unknown.delete(session);
+  private _ask(watch: IWatch): void {
+    const { session, tasks } = watch;
+    if (this._send({ type: 'watch', session, tasks })) {
+      this._asked.push(watch);
+      this._unknown.delete(keyOf(session, tasks));
     }
   }
 
@@ -128,9 +145,10 @@ export class Channel {
       this._asked.shift();
     } else if (message.type === 'refused' && message.code === 'not_found') {
       const watch = this._asked.shift();
-      if (watch !== undefined) {
-        this._unknown.add(watch);
-        return { type: 'snapshot', watch, sessions: [], tasks: [] };
+      if (watch) {
+        const { session, tasks } = watch;
+        this._unknown.add(keyOf(session, tasks));
+        return { type: 'snapshot', watch: session, sessions: [], tasks: [] };
       }
     }
     return message;
@@ -209,11 +227,11 @@ export class Channel {
     }
   };
 
-  private _watches = new Map<string | null, number>();
+  private _watches = new Map<string, IWatch>();
   /** Watches that the server has not answered yet. */
-  private _asked: (string | null)[] = [];
+  private _asked: IWatch[] = [];
   /** Watched sessions that the server does not know; it does not watch them for us. */
-  private _unknown = new Set<string | null>();
+  private _unknown = new Set<string>();
   private _socket: WebSocket | null = null;
   private _status: ChannelStatus = 'idle';
   private _pause = FIRST_PAUSE;

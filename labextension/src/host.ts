@@ -22,6 +22,8 @@ export interface IActions {
   /** Open a notebook by its path in the contents API. */
   openContents(path: string): void;
   runLaunchCell(session: string): void;
+  /** Pause everything that these sessions have to do. */
+  pauseAll(sessions: string[]): void;
   copy(text: string): void;
 }
 

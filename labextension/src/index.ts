@@ -9,9 +9,10 @@ import { IJupyterWidgetRegistry } from '@jupyter-widgets/base';
 
 import { Actions } from './actions';
 import { Announcer } from './announcer';
+import { around } from './around';
 import { IHost } from './host';
 import { downloadIcon } from './icon';
-import { PANEL_ID, PanelWidget } from './panel';
+import { OPEN, PANEL_ID, PanelWidget } from './panel';
 import { OutputRenderer } from './renderer';
 import { Server } from './server';
 import { Store } from './store';
@@ -21,8 +22,6 @@ import { MIME_TYPE } from './wire';
 import { Words } from './words';
 
 export { ITransferSessions } from './token';
-
-const OPEN = 'jupyter-bgdl:open';
 
 const sessions: JupyterFrontEndPlugin<ITransferSessions> = {
   id: 'jupyter-bgdl:sessions',
@@ -39,6 +38,9 @@ const sessions: JupyterFrontEndPlugin<ITransferSessions> = {
     const store = new Store(new Server(app.serviceManager.serverSettings));
     const application = { commands: app.commands, hasFileBrowser: browser !== null };
     new Announcer(store, words);
+    // From the page's start: a browser opens one websocket to a host at a time, and the one of a
+    // notebook whose kernel is busy can take a minute.
+    store.watch(null, false);
     return { store, words, actions: new Actions(store, words, application) };
   }
 };
@@ -110,4 +112,4 @@ const widget: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [sessions, panel, output, widget];
+export default [sessions, panel, output, widget, around];

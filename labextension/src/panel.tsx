@@ -9,6 +9,8 @@ import { HostProvider, IHost } from './host';
 import { downloadIcon } from './icon';
 
 export const PANEL_ID = 'jupyter-bgdl-panel';
+/** The command that shows it. */
+export const OPEN = 'jupyter-bgdl:open';
 
 export class PanelWidget extends ReactWidget {
   constructor(private _host: IHost) {

@@ -84,7 +84,7 @@ export class OutputRenderer extends TransferView implements IRenderMime.IRendere
   private _save(): void {
     const model = this._model;
     const state = this._finalState();
-    if (!model || !state || this._rendering.store.status !== 'connected') {
+    if (!model || !state || !this._rendering.store.follows(this.subject!.session)) {
       return;
     }
     if (model.data['text/html'] === state.html && model.data['text/plain'] === state.text) {

@@ -10,6 +10,7 @@ import {
   ILogLine,
   ILogPage,
   IServerInfo,
+  ISessionView,
   ITaskPage,
   ITaskView
 } from './wire';
@@ -78,6 +79,11 @@ export class Server implements IServer {
 
   async runLaunchCell(session: string): Promise<void> {
     await this._request('POST', session, 'launch', 'run');
+  }
+
+  async pauseAll(session: string): Promise<ISessionView> {
+    const response = await this._request('POST', session, 'suspend');
+    return (await response.json()) as ISessionView;
   }
 
   private async _request(method: string, session: string, ...rest: string[]): Promise<Response> {

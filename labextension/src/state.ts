@@ -85,14 +85,18 @@ export class State {
 
   /**
    * A snapshot names everything unfinished that there is, and the newest finished tasks: what it
-   * does not name is gone, except older finished tasks.
+   * does not name is gone, except older finished tasks. Without tasks (null) it says nothing of them.
    */
-  replace(watch: string | null, sessions: ISessionView[], tasks: ITaskView[]): void {
+  replace(watch: string | null, sessions: ISessionView[], tasks: ITaskView[] | null): void {
     const alive = new Set(sessions.map(view => view.identifier));
     for (const identifier of watch === null ? Array.from(this._sessions.keys()) : [watch]) {
       if (!alive.has(identifier)) {
         this.forget(identifier);
       }
+    }
+    sessions.forEach(view => this.putSession(view));
+    if (tasks === null) {
+      return;
     }
     const named = new Set(tasks.map(view => `${view.session}/${view.task_identifier}`));
     for (const identifier of alive) {
@@ -104,7 +108,6 @@ export class State {
         }
       }
     }
-    sessions.forEach(view => this.putSession(view));
     tasks.forEach(view => this.putTask(view));
   }
 

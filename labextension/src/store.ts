@@ -20,6 +20,7 @@ export interface IServer extends IEndpoint {
   completed(session: string): AsyncIterable<ITaskView[]>;
   log(session: string, after: number): Promise<ILogLine[]>;
   runLaunchCell(session: string): Promise<void>;
+  pauseAll(session: string): Promise<ISessionView>;
 }
 
 /** What a person can ask of a task. */
@@ -89,16 +90,30 @@ export class Store {
     return this._version;
   }
 
-  /** Keep a session (null: all of them) up to date until the returned function is called. */
-  watch(session: string | null): IDisposer {
-    this._channel.watch(session);
+  /** True once the server said which sessions there are, with their counts. */
+  get counted(): boolean {
+    return this._counted;
+  }
+
+  /** True while the session's tasks are up to date: somebody watches them, over this connection. */
+  follows(session: string): boolean {
+    return this._followed.has(session) || this._followed.has(null);
+  }
+
+  /**
+   * Keep a session (null: all of them) up to date until the returned function is called; without
+   * `tasks` its counts and rate alone, which cost a page next to nothing.
+   */
+  watch(session: string | null, tasks = true): IDisposer {
+    this._channel.watch(session, tasks);
     let watching = true;
     return () => {
       if (watching) {
         watching = false;
-        this._channel.unwatch(session);
-        if (!this._channel.watches(session)) {
+        this._channel.unwatch(session, tasks);
+        if (tasks && !this._channel.watches(session, true)) {
           this._answered.delete(session);
+          this._followed.delete(session);
         }
       }
     };
@@ -167,6 +182,11 @@ export class Store {
     return this._server.runLaunchCell(session);
   }
 
+  /** Pause all that a session has to do. */
+  async pauseAll(session: string): Promise<void> {
+    this._putSessions([await this._server.pauseAll(session)]);
+  }
+
   dispose(): void {
     this._channel.dispose();
     this._listeners.clear();
@@ -183,21 +203,29 @@ export class Store {
       return;
     }
     if (message.type === 'snapshot') {
-      this._answered.add(message.watch);
+      this._counted ||= message.watch === null;
+      if (message.tasks !== null) {
+        this._answered.add(message.watch);
+        this._followed.add(message.watch);
+      }
       this._state.replace(message.watch, message.sessions, message.tasks);
-      message.tasks.forEach(view => this._measureTask(view));
+      message.tasks?.forEach(view => this._measureTask(view));
       message.sessions.forEach(view => this._measureSession(view));
       this._changed({ session: message.watch });
     } else {
       this._putTasks(message.tasks);
-      for (const view of message.sessions) {
-        if (this._state.putSession(view)) {
-          this._measureSession(view);
-          this._changed({ session: view.identifier });
-        }
-      }
+      this._putSessions(message.sessions);
     }
     this._channel.expecting = this._state.sessions.some(view => view.rate > 0);
+  }
+
+  private _putSessions(views: ISessionView[]): void {
+    for (const view of views) {
+      if (this._state.putSession(view)) {
+        this._measureSession(view);
+        this._changed({ session: view.identifier });
+      }
+    }
   }
 
   private _putTasks(views: ITaskView[]): void {
@@ -252,6 +280,7 @@ export class Store {
     }
     if (this.status === 'lost') {
       this._state.nextConnection();
+      this._followed.clear();
       this._meters.clear();
       this._channel.expecting = false;
     }
@@ -279,6 +308,8 @@ export class Store {
   private _channel: Channel;
   private _meters = new Map<string, Meter>();
   private _answered = new Set<string | null>();
+  private _followed = new Set<string | null>();
+  private _counted = false;
   private _listeners = new Set<(change: IChange) => void>();
   private _asOf: number | null = null;
   private _root: string | null = null;

@@ -163,8 +163,8 @@ export interface IFailure {
 /** What a browser says on the channel. */
 export type ClientMessage =
   | { type: 'hello'; incarnation: null }
-  | { type: 'watch'; session: string | null }
-  | { type: 'unwatch'; session: string | null };
+  | { type: 'watch'; session: string | null; tasks: boolean }
+  | { type: 'unwatch'; session: string | null; tasks: boolean };
 
 /** What the server says on the channel to somebody who only watches. */
 export type ServerMessage =
@@ -172,7 +172,8 @@ export type ServerMessage =
       type: 'snapshot';
       watch: string | null;
       sessions: ISessionView[];
-      tasks: ITaskView[];
+      /** Null: it was watched without them. */
+      tasks: ITaskView[] | null;
     }
   | { type: 'state'; sessions: ISessionView[]; tasks: ITaskView[] }
   /** Without a task, the session itself is gone. */

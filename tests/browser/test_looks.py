@@ -188,15 +188,19 @@ class Script:
 
     def _answer(self, socket: WebSocketRoute, message: dict[str, Any]) -> None:
         if message["type"] == "watch":
-            self._say(socket, {"type": "snapshot", "watch": message["session"]}, message["session"])
+            only = message["session"]
+            counts = {} if message["tasks"] else {"tasks": None}
+            self._say(socket, {"type": "snapshot", "watch": only}, only, **counts)
 
-    def _say(self, socket: WebSocketRoute, message: dict[str, Any], only: str | None) -> None:
+    def _say(
+        self, socket: WebSocketRoute, message: dict[str, Any], only: str | None, **instead: None
+    ) -> None:
         sessions, tasks = (self.scene[0] + self.more[0], self.scene[1] + self.more[1])
         chosen = {
             "sessions": [each for each in sessions if only in (None, each["identifier"])],
             "tasks": [each for each in tasks if only in (None, each["session"])],
         }
-        socket.send(json.dumps(message | chosen))
+        socket.send(json.dumps(message | chosen | instead))
 
     def play(self, page: Page, steps: int) -> None:
         """Let bytes move for ``steps`` fifths of a second."""

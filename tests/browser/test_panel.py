@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 MB = 1_000_000
 
@@ -178,13 +179,28 @@ def test_the_panel_survives_a_stop_of_the_server(
     expect(row(panel, "s.bin").locator(".jp-bgdl-Meta-amount")).not_to_have_text(before)
 
 
-def test_the_page_asks_for_nothing_while_nobody_looks(page: Page, jupyter: Any) -> None:
-    sockets: list[str] = []
-    page.on("websocket", lambda socket: sockets.append(socket.url))
+def test_a_page_has_one_socket_and_is_told_of_tasks_only_while_somebody_looks(
+    page: Page, jupyter: Any, transfers: Any, files: Any
+) -> None:
+    sockets: list[WebSocket] = []
+    told: list[Any] = []
+
+    def note(socket: WebSocket) -> None:
+        if "/bgdl/" in socket.url:
+            sockets.append(socket)
+            socket.on("framereceived", lambda text: told.append(json.loads(text)))
+
+    page.on("websocket", note)
     page.goto(jupyter.address("lab?reset" if jupyter.app == "lab" else "tree"))
     expect(page.locator("#jp-main-dock-panel, .jp-TreePanel").first).to_be_visible()
-    assert [url for url in sockets if "/bgdl/" in url] == []
+    transfers.attach("looked-at")
+    transfers.submit("looked-at", files.address("l.bin", size=40 * MB, rate=MB))
     open_panel(page, jupyter)
-    expect(page.locator("#jupyter-bgdl-panel .jp-bgdl-Panel")).to_be_visible()
-    [ours] = [url for url in sockets if "/bgdl/" in url]
-    assert jupyter.token not in ours
+    expect(row(page.locator("#jupyter-bgdl-panel"), "l.bin")).to_be_visible()
+    [ours] = sockets
+    assert jupyter.token not in ours.url
+    [first, second] = [message for message in told if message["type"] == "snapshot"]
+    assert first["tasks"] is None
+    assert [task["name"] for task in second["tasks"] if task["session"] == "looked-at"] == ["l.bin"]
+    before = told[: told.index(second)]
+    assert [task for message in before for task in message.get("tasks") or []] == []

@@ -1,5 +1,12 @@
 import { IServer, Store } from '../store';
-import { ClientMessage, IExplanation, IServerInfo, ITaskView, ServerMessage } from '../wire';
+import {
+  ClientMessage,
+  IExplanation,
+  IServerInfo,
+  ISessionView,
+  ITaskView,
+  ServerMessage
+} from '../wire';
 import { aDoneTask, aSession, aTask } from './views';
 
 /** A socket that the test holds the other end of. */
@@ -74,6 +81,11 @@ class FakeServer implements IServer {
     return Promise.resolve();
   }
 
+  pauseAll(): Promise<ISessionView> {
+    const counts = { ...aSession().counts, running: 0, suspended: 1 };
+    return Promise.resolve(aSession({ revision: 9, counts }));
+  }
+
   log(): Promise<[]> {
     return Promise.resolve([]);
   }
@@ -121,14 +133,14 @@ test('one socket for all, and one watch for each session', () => {
   expect(server.wires).toHaveLength(1);
   expect(server.wire.sent).toEqual([
     { type: 'hello', incarnation: null },
-    { type: 'watch', session: 'era5' },
-    { type: 'watch', session: null }
+    { type: 'watch', session: 'era5', tasks: true },
+    { type: 'watch', session: null, tasks: true }
   ]);
   stops[0]();
   stops[0]();
   expect(server.wire.sent).toHaveLength(3);
   stops[1]();
-  expect(server.wire.sent[3]).toEqual({ type: 'unwatch', session: 'era5' });
+  expect(server.wire.sent[3]).toEqual({ type: 'unwatch', session: 'era5', tasks: true });
 });
 
 test('it is connected when values came, not when a socket opened', () => {
@@ -207,7 +219,7 @@ test('a session that does not exist is told apart by the order of the answers', 
   expect(store.answered('nothing')).toBe(true);
   expect(store.session('nothing')).toBeUndefined();
   stops.push(store.watch('nothing'));
-  expect(server.wire.sent[3]).toEqual({ type: 'watch', session: 'nothing' });
+  expect(server.wire.sent[3]).toEqual({ type: 'watch', session: 'nothing', tasks: true });
 });
 
 test('a removed task is gone', () => {
@@ -241,4 +253,48 @@ test('listeners hear of what changed, before and after', () => {
   server.wire.say({ type: 'state', sessions: [], tasks: [news] });
   server.wire.say({ type: 'state', sessions: [], tasks: [aTask({ revision: 1 })] });
   expect(heard).toEqual([3.2e9, 4e9]);
+});
+
+test('counts alone are watched beside tasks, over the same socket, and tell nothing of tasks', () => {
+  store.watch(null, false);
+  const stop = store.watch(null);
+  server.wire.accept();
+  expect(server.wire.sent.slice(1)).toEqual([
+    { type: 'watch', session: null, tasks: false },
+    { type: 'watch', session: null, tasks: true }
+  ]);
+  server.wire.say({ type: 'snapshot', watch: null, sessions: [aSession()], tasks: null });
+  expect(store.status).toBe('connected');
+  expect(store.counted).toBe(true);
+  expect(store.answered(null)).toBe(false);
+  server.wire.say({ type: 'snapshot', watch: null, sessions: [aSession()], tasks: [aTask()] });
+  expect(store.follows('era5')).toBe(true);
+  stop();
+  expect(server.wire.sent[3]).toEqual({ type: 'unwatch', session: null, tasks: true });
+  expect(store.follows('era5')).toBe(false);
+  expect(server.wires).toHaveLength(1);
+  server.wire.say({ type: 'snapshot', watch: null, sessions: [aSession()], tasks: null });
+  expect(store.task('era5', 1)).toBeDefined();
+});
+
+test('tasks are not followed over a lost connection until they come again', () => {
+  store.watch(null, false);
+  store.watch('era5');
+  connect();
+  expect(store.follows('era5')).toBe(true);
+  server.wire.close();
+  store.tryNow();
+  server.wire.accept();
+  server.wire.say({ type: 'snapshot', watch: null, sessions: [aSession()], tasks: null });
+  expect(store.status).toBe('connected');
+  expect(store.follows('era5')).toBe(false);
+  server.wire.say(SNAPSHOT);
+  expect(store.follows('era5')).toBe(true);
+});
+
+test('a session that was paused is shown so at once', async () => {
+  store.watch('era5');
+  connect();
+  await store.pauseAll('era5');
+  expect(store.session('era5')?.counts.suspended).toBe(1);
 });
