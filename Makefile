@@ -88,6 +88,11 @@ soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, 100,0
 browser: system setup  ## only the tests in a real Chromium
 	$(BIN)/pytest tests/browser
 
+.PHONY: strip
+strip: system setup  ## draw the README's picture of the story anew, in a real JupyterLab
+	$(BIN)/pytest -q tests/browser/test_story.py
+	cp tests/browser/shots/story.png docs/images/story.png
+
 .PHONY: lint
 lint: setup  ## lint and types alone, Python and TypeScript, with the front end's unit tests
 	ruff check
