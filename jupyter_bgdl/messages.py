@@ -23,7 +23,8 @@ class Watch(Struct, frozen=True, tag_field="type", tag="watch"):
     session: str | None = None
     """None: all sessions."""
     tasks: bool = True
-    """False: only the sessions' own views, with their counts and rates."""
+    """False: only the sessions' own views, with their counts and rates, and of their tasks those
+    that have just ended, at most 20 a message."""
 
 
 class Unwatch(Struct, frozen=True, tag_field="type", tag="unwatch"):

@@ -13,6 +13,7 @@ from jupyter_bgdl.service.changes import (
     Change,
     SessionRemoved,
     StateChanged,
+    TaskEnded,
     TaskRemoved,
     TasksAdded,
 )
@@ -24,6 +25,8 @@ COUNTS_INTERVAL: Final = 1.0
 """The same for a socket that is told no tasks: nobody sees a bar, and each page has such a one."""
 
 _TASKS_IN_A_MESSAGE = 500
+_ENDED_IN_A_MESSAGE = 20
+"""Of tasks that are only counted, so many that have just ended: more than anybody would name."""
 
 
 class Watching:
@@ -81,15 +84,24 @@ class Watching:
         """Note the change if it is of a session that is watched."""
         if change.user != self._user:
             return
-        if self._watched.isdisjoint((change.session, None)):
-            of_a_session = isinstance(change, SessionRemoved) or (
-                isinstance(change, StateChanged) and change.task is None
-            )
-            if not of_a_session or self._counted.isdisjoint((change.session, None)):
-                return
+        is_watched = not self._watched.isdisjoint((change.session, None))
+        if not is_watched and self._counted.isdisjoint((change.session, None)):
+            return
         match change:
             case StateChanged(session=session, task=None):
                 self._sessions.add(session)
+            case SessionRemoved(session=session):
+                self._sessions.discard(session)
+                self._tasks = {task: None for task in self._tasks if task[0] != session}
+                self._added = deque(added for added in self._added if added[0] != session)
+                self._removed[session, None] = None
+            case TaskEnded(session=session, task=number):
+                # Where tasks are watched, the change of its state has told it.
+                if is_watched or len(self._tasks) >= _ENDED_IN_A_MESSAGE:
+                    return
+                self._tasks[session, number] = None
+            case _ if not is_watched:
+                return
             case StateChanged(session=session, task=int(number)):
                 self._tasks[session, number] = None
             case TasksAdded(session=session, first=first, last=last):
@@ -97,11 +109,6 @@ class Watching:
             case TaskRemoved(session=session, task=number):
                 self._tasks.pop((session, number), None)
                 self._removed[session, number] = None
-            case SessionRemoved(session=session):
-                self._sessions.discard(session)
-                self._tasks = {task: None for task in self._tasks if task[0] != session}
-                self._added = deque(added for added in self._added if added[0] != session)
-                self._removed[session, None] = None
             case _:
                 return
         self._dirty.set()

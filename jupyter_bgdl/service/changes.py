@@ -26,6 +26,21 @@ class TasksAdded(Struct, frozen=True):
     last: int
 
 
+class TaskEnded(Struct, frozen=True):
+    """A generation of the task is over: done, failed or cancelled."""
+
+    user: str
+    session: str
+    task: int
+
+
+class SessionFinished(Struct, frozen=True):
+    """With the end of a task nothing is left to be done in the session."""
+
+    user: str
+    session: str
+
+
 class EventsAdded(Struct, frozen=True):
     """The journal has events that were not there, or not deliverable, before."""
 
@@ -55,4 +70,13 @@ class OwnerChanged(Struct, frozen=True):
     owner_name: str
 
 
-Change = StateChanged | TasksAdded | EventsAdded | TaskRemoved | SessionRemoved | OwnerChanged
+Change = (
+    StateChanged
+    | TasksAdded
+    | TaskEnded
+    | SessionFinished
+    | EventsAdded
+    | TaskRemoved
+    | SessionRemoved
+    | OwnerChanged
+)

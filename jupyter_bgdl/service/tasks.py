@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -17,7 +18,14 @@ from jupyter_bgdl.errors import TaskNotFound
 from jupyter_bgdl.model import EventKind, Phase, SessionOptions, TaskSpec, TaskView, WaitingFor
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.service import staging
-from jupyter_bgdl.service.changes import Change, StateChanged, TaskRemoved, TasksAdded
+from jupyter_bgdl.service.changes import (
+    Change,
+    SessionFinished,
+    StateChanged,
+    TaskEnded,
+    TaskRemoved,
+    TasksAdded,
+)
 from jupyter_bgdl.service.journal import Journal, Told
 from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.session_log import SessionLog
@@ -252,6 +260,8 @@ class Tasks:
         )
         if code not in (None, "cancelled"):
             self.note(row, message or reason)
+        ended = TaskEnded(*self._sessions.name(row["session"]), row["number"])
+        self._ledger.on_commit(partial(self._emit, ended))
         self._ledger.at_end(self._tell, row)
         return row
 
@@ -274,6 +284,9 @@ class Tasks:
             if events and (is_idle or not self._ledger.one("is_attended", session=key)):
                 self._journal.retract_finish(key)
                 self._journal.append(session, EventKind.SESSION_FINISHED)
+            if is_idle:
+                finished = SessionFinished(session["user"], session["identifier"])
+                self._ledger.on_commit(partial(self._emit, finished))
             if is_idle and session["ending"]:
                 self._journal.append(session, EventKind.SESSION_INVALID)
 

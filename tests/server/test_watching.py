@@ -9,7 +9,13 @@ import pytest
 
 from jupyter_bgdl.messages import ServerMessage, Snapshot, State
 from jupyter_bgdl.server.watching import COUNTS_INTERVAL, INTERVAL, Watching
-from jupyter_bgdl.service.changes import SessionRemoved, StateChanged, TaskRemoved, TasksAdded
+from jupyter_bgdl.service.changes import (
+    SessionRemoved,
+    StateChanged,
+    TaskEnded,
+    TaskRemoved,
+    TasksAdded,
+)
 
 
 class Views:
@@ -143,3 +149,16 @@ async def test_the_end_of_one_watch_leaves_the_other(watching: Any) -> None:
     watching.changed(StateChanged("server", "s", 1))
     await reader.taken.get()
     assert views.asked == [({"s"}, set()), (set(), {("s", 1)})]
+
+
+async def test_who_counts_is_told_of_a_few_tasks_that_ended(watching: Any) -> None:
+    watching, views, reader = watching
+    for _ in range(3):
+        reader.ready.release()
+    watching.unwatch("s")
+    await watching.watch(None, tasks=False)
+    await reader.taken.get()
+    for number in range(1000):
+        watching.changed(TaskEnded("server", "s", number))
+    await reader.taken.get()
+    assert views.asked == [(set(), {("s", number) for number in range(20)})]
