@@ -100,7 +100,7 @@ lint: setup  ## lint and types alone, Python and TypeScript, with the front end'
 	mypy
 	mypy --package demo --package benchmarks
 	lint-imports
-	cd labextension && jlpm lint:check && jlpm test
+	cd labextension && jlpm types:check && jlpm lint:check && jlpm test
 
 # The Python peers must not meet our own dependencies.
 PEERS := $(CURDIR)/.venvs/peers

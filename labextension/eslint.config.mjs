@@ -4,7 +4,16 @@ import hooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['lib/', 'node_modules/', 'coverage/', 'jest.config.js', 'style/index.js'] },
+  {
+    ignores: [
+      'lib/',
+      'src/wire.generated.ts',
+      'node_modules/',
+      'coverage/',
+      'jest.config.js',
+      'style/index.js'
+    ]
+  },
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

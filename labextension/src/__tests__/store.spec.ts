@@ -74,7 +74,18 @@ class FakeServer implements IServer {
   }
 
   explain(): Promise<IExplanation> {
-    return Promise.resolve({ why: 'It waits.', since: 1, until: null, help: [] });
+    const { name, state, phase, waiting_for } = aTask({ phase: 'waiting', waiting_for: 'turn' });
+    const why = 'Waits its turn';
+    return Promise.resolve({
+      name,
+      state,
+      phase,
+      waiting_for,
+      why,
+      since: 1,
+      until: null,
+      help: []
+    });
   }
 
   runLaunchCell(): Promise<void> {
