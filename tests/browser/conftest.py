@@ -342,6 +342,12 @@ def transfers(jupyter: Jupyter) -> Transfers:
     return Transfers(jupyter)
 
 
+@pytest.fixture
+def lab_transfers(lab: Jupyter) -> Transfers:
+    """For what there is in JupyterLab alone."""
+    return Transfers(lab)
+
+
 # ---------------------------------------------------------------- the browser
 
 
