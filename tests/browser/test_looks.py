@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
+from support.axe import serious_faults
 
 MIME_TYPE = "application/vnd.jupyter-bgdl.session+json"
 LONG = (
@@ -233,6 +234,9 @@ def theme(request: pytest.FixtureRequest, lab: Any) -> str:
     return str(request.param).rsplit(" ", 1)[1].lower()
 
 
+PANEL = "#jupyter-bgdl-panel"
+
+
 def open_panel(page: Page, lab: Any, path: str = "lab?reset") -> Any:
     page.goto(lab.address(path))
     page.locator('.jp-SideBar .lm-TabBar-tab[data-id="jupyter-bgdl-panel"]').click()
@@ -253,11 +257,13 @@ def test_panel_in_every_state(
     expect(panel.get_by_text(re.compile(r"Starts (tonight|tomorrow) at 02:02"))).to_be_visible()
     expect(panel.get_by_text(HOSTILE)).to_be_visible()
     panel.screenshot(path=shots / f"panel-{theme}.png")
+    assert serious_faults(page, PANEL) == []
     rows.first.hover()
     expect(rows.first.get_by_label("Pause")).to_be_visible()
     rows.first.click()
     expect(panel.locator(".jp-bgdl-Details")).to_be_visible()
     panel.screenshot(path=shots / f"panel-details-{theme}.png")
+    assert serious_faults(page, PANEL) == []
 
 
 def test_cancelling_much_asks_first(
@@ -271,6 +277,7 @@ def test_cancelling_much_asks_first(
     dialog = page.locator(".jp-Dialog")
     expect(dialog.get_by_text("3.2\u00a0GB of “era5_t2m_2023.nc” were fetched")).to_be_visible()
     page.screenshot(path=shots / f"cancel-{theme}.png")
+    assert serious_faults(page, ".jp-Dialog-content") == []
     dialog.get_by_role("button", name="Keep").click()
     expect(dialog).to_have_count(0)
     assert asked == []
@@ -294,6 +301,7 @@ def test_uploads_in_the_panel(
     row = panel.get_by_role("treeitem", name="model_run_07.zarr.zip")
     expect(row.get_by_label("Sending")).to_be_visible()
     panel.screenshot(path=shots / f"panel-uploads-{theme}.png")
+    assert serious_faults(page, PANEL) == []
     row.press("Delete")
     expect(page.locator(".jp-Dialog").get_by_text("were sent")).to_be_visible()
     page.locator(".jp-Dialog").get_by_role("button", name="Keep").click()
@@ -310,6 +318,55 @@ def test_panel_wide(page: Page, lab: Any, script: Script, theme: str, shots: Pat
     script.play(page, 20)
     expect(panel.locator(".jp-bgdl-Row-host").first).to_be_visible()
     panel.screenshot(path=shots / f"panel-wide-{theme}.png")
+    assert serious_faults(page, PANEL) == []
+
+
+NAMES = {
+    "long": "x" * 280 + "_2023_v03.nc",
+    "right-to-left": "\u0628\u064a\u0627\u0646\u0627\u062a_2023.csv",
+    "override": "gnp.\u202egnp.exe",
+    "emoji": "\U0001f30d\U0001f9ca\U0001f468\u200d\U0001f52c ice.nc",
+    "markup": HOSTILE,
+    "entity": "&lt;b&gt; &amp; 100%.txt",
+}
+
+
+def test_names_and_sizes_that_nobody_expects(
+    page: Page, lab: Any, script: Script, theme: str, shots: Path
+) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    many = {"session": "many", "host": "h.example.org"}
+    failed = {"error": {"code": "http_status", "message": "The server said 503."}}
+    odd = {"session": "odd", "host": "h.example.org"}
+    script.scene = (
+        [
+            session("odd", {"running": 2, "done": len(NAMES) - 1}, total_is_known=False),
+            session("many", {"failed": 1000}, owner=None),
+        ],
+        [
+            task(1, NAMES["long"], "running", **odd, received=842_000_000, rate=12e6),
+            task(2, "nothing_yet.bin", "running", **odd),
+            *[_done(3 + i, name, 0, **odd) for i, name in enumerate(list(NAMES.values())[1:])],
+            *[
+                task(i, f"part-{i:04}.nc", "completed", **many, **failed, completed_at=time.time())
+                for i in range(1, 1001)
+            ],
+        ],
+    )
+    panel = open_panel(page, lab)
+    panel.locator('[data-session="odd"]').get_by_text("more finished").click()
+    for name in NAMES.values():
+        row = panel.get_by_role("treeitem", name=name, exact=True)
+        expect(row).to_be_visible()
+        expect(row.locator("img, b, script")).to_have_count(0)
+    expect(panel.get_by_text("size unknown").first).to_be_visible()
+    expect(panel.get_by_text("1000 failed")).to_be_visible()
+    scroll = panel.locator(".jp-bgdl-Panel-scroll")
+    assert scroll.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+    tail = panel.get_by_role("treeitem", name=NAMES["long"], exact=True)
+    expect(tail.get_by_text("2023_v03.nc")).to_be_visible()
+    panel.screenshot(path=shots / f"panel-odd-{theme}.png")
+    assert serious_faults(page, PANEL) == []
 
 
 def test_panel_empty(page: Page, lab: Any, script: Script, theme: str, shots: Path) -> None:
@@ -320,6 +377,7 @@ def test_panel_empty(page: Page, lab: Any, script: Script, theme: str, shots: Pa
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("import jupyter_bgdl as bgdl\n")
     panel.screenshot(path=shots / f"panel-empty-{theme}.png")
+    assert serious_faults(page, PANEL) == []
 
 
 def test_panel_not_connected(page: Page, lab: Any, script: Script, theme: str, shots: Path) -> None:
@@ -332,6 +390,7 @@ def test_panel_not_connected(page: Page, lab: Any, script: Script, theme: str, s
     panel.locator(".jp-bgdl-Row").first.hover()
     expect(panel.locator(".jp-bgdl-IconButton:visible")).to_have_count(0)
     panel.screenshot(path=shots / f"panel-lost-{theme}.png")
+    assert serious_faults(page, PANEL) == []
     script.refuse = False
     panel.get_by_role("button", name="Try now").click()
     expect(panel.get_by_text("Not connected")).to_have_count(0)
@@ -360,8 +419,10 @@ def test_output_in_every_state(
     expect(views.nth(1).get_by_text("all verified")).to_be_visible()
     views.first.locator(".jp-bgdl-Row").first.hover()
     page.screenshot(path=shots / f"output-{theme}.png")
+    assert serious_faults(page, ".jp-bgdl-View") == []
     heights = {round(row.bounding_box()["height"]) for row in page.locator(".jp-bgdl-Row").all()}
     assert heights == {32}
     script.lose()
     expect(views.first.get_by_text("the downloads may be going on")).to_be_visible()
     page.screenshot(path=shots / f"output-lost-{theme}.png")
+    assert serious_faults(page, ".jp-bgdl-View") == []

@@ -21,7 +21,7 @@ export function Empty(): React.JSX.Element {
       <Glyph name="download" />
       <p>{trans.__('Downloads go on here while the kernel restarts or the tab is closed.')}</p>
       <div className="jp-bgdl-Empty-code">
-        <pre>
+        <pre tabIndex={0} aria-label={trans.__('Code to start with')}>
           {CODE.split(TOKENS).map((part, index) => (
             <span key={index} className={index % 2 ? kindOf(part) : undefined}>
               {part}
