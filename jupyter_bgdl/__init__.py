@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_bgdl.asks import Challenge
 from jupyter_bgdl.errors import (
+    AddressNotAllowed,
     BackgroundTransferError,
     Cancelled,
     ChecksumMismatch,
@@ -44,6 +45,7 @@ from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.model import Request, TaskState, WaitingFor
 
 __all__ = [
+    "AddressNotAllowed",
     "BackgroundTransferError",
     "Cancelled",
     "Challenge",

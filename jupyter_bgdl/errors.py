@@ -21,6 +21,7 @@
         ├── ChecksumMismatch
         ├── SourceChanged
         ├── UnexpectedContent
+        ├── AddressNotAllowed              (also a PermissionError)
         ├── Cancelled
         └── TransferTimeout
 
@@ -178,6 +179,12 @@ class UnexpectedContent(TransferError):
     """The server answered with a web page where a file was expected."""
 
     code = "unexpected_content"
+
+
+class AddressNotAllowed(TransferError, PermissionError):
+    """The server's network policy does not allow to connect to this address."""
+
+    code = "address_not_allowed"
 
 
 class Cancelled(TransferError):

@@ -21,6 +21,7 @@ from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.metrics import Collector, Transaction
 from jupyter_bgdl.engine.network import LIKE_ANY, Client, network_failure, proxy_name
+from jupyter_bgdl.engine.network_policy import gate
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Fetch, Upload
 
@@ -146,8 +147,10 @@ class Asker:
         cookie = _take(headers, "cookie")
         headers |= extra
         client = self._httpx()
-        is_proxied = self._proxy_name(url) is not None
-        transaction = Transaction(url, method, client.network, is_proxied)
+        is_proxied = client.is_proxied(url)
+        if is_proxied:
+            gate().check_proxied(url.raw_host.decode("ascii"))
+        transaction = Transaction(url, method, client.network_to(url), is_proxied)
         self._collector.add(transaction)
         content = None if body is None else transaction.counted(body)
         with self._network_errors(url):

@@ -1,4 +1,5 @@
-"""How connections are made: TLS, proxy, and names that are resolved where it can be timed."""
+"""How connections are made: TLS, proxy, and names that are resolved where it can be timed and their
+addresses judged."""
 
 from __future__ import annotations
 
@@ -7,13 +8,14 @@ import functools
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpcore
 import httpx
 
+from jupyter_bgdl.engine.network_policy import gate
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.platform import is_crowded
 
@@ -21,10 +23,17 @@ LIKE_ANY = {"User-Agent": "jupyter_bgdl", "Accept": "*/*", "Accept-Encoding": "i
 """Headers of every request."""
 
 
-class Network(httpcore.NetworkBackend):
-    """httpcore's, but the name is resolved here, which it has no trace event for."""
+Judge = Callable[[str, Iterable[str]], list[str]]
+"""Those of a host's addresses that may be connected to. Raises Abort if there is none."""
 
-    def __init__(self) -> None:
+
+class Network(httpcore.NetworkBackend):
+    """httpcore's, but the name is resolved here, once a connection: it has no trace event for that,
+    and what was judged has to be what is connected to, whatever the name resolves to next."""
+
+    def __init__(self, judge: Judge | None = None) -> None:
+        """By default the process's policy judges."""
+        self._judge = judge or gate().permitted
         self._backend = httpcore.SyncBackend()
         self.lookup: tuple[float, float] | None = None
         """When the newest look-up began and ended, by the monotonic clock."""
@@ -37,9 +46,10 @@ class Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """The first address that answers, in the resolver's order (RFC 6724)."""
+        """The first allowed address that answers, in the resolver's order (RFC 6724). Raises
+        Abort if none is allowed."""
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
-        for address in self._resolve(host, port):
+        for address in self._judge(host, self._resolve(host, port)):
             try:
                 return self._backend.connect_tcp(
                     address, port, timeout, local_address, socket_options
@@ -77,12 +87,31 @@ class Client(httpx.Client):
             )
         except ValueError as error:
             raise Abort("proxy", "the proxy's address is not valid") from error
-        self.network = Network()
+        self._direct = Network()
+        # Where the administrator's proxies are is nobody else's business; one that a session
+        # brings is an address as any other.
+        is_own = proxy is not None and proxy not in _environments_proxies()
+        self._to_proxy = Network(None if is_own else gate().reachable)
         # httpx hands no backend on to httpcore, and with a transport of one's own it would not
         # look at the environment's proxies.
         for transport in (self._transport, *self._mounts.values()):
             if isinstance(transport, httpx.HTTPTransport):
-                transport._pool._network_backend = self.network
+                is_direct = transport is self._transport
+                transport._pool._network_backend = self._direct if is_direct else self._to_proxy
+
+    def is_proxied(self, url: httpx.URL) -> bool:
+        """Whether a proxy is asked for it."""
+        return self._transport_for_url(url) is not self._transport
+
+    def network_to(self, url: httpx.URL) -> Network:
+        """By which its connection is made."""
+        return self._to_proxy if self.is_proxied(url) else self._direct
+
+
+@functools.cache
+def _environments_proxies() -> frozenset[str]:
+    """Their addresses. The environment stays as it was when the process started."""
+    return frozenset(one if "://" in one else f"http://{one}" for one in getproxies().values())
 
 
 @functools.lru_cache(maxsize=32)

@@ -54,6 +54,9 @@ _ROWS = [
     Outcome("name_not_resolved", Verdict.RETRY, "host name not found", "transfer_error", tries=3),
     Outcome("stalled", Verdict.RETRY, "no data arrives", "transfer_error"),
     Outcome("truncated", Verdict.RETRY, "connection closed early", "transfer_error"),
+    Outcome(
+        "address_not_allowed", Verdict.FINAL, "address not allowed here", "address_not_allowed"
+    ),
     Outcome("tls", Verdict.FINAL, "certificate not trusted", "transfer_error"),
     Outcome("proxy", Verdict.RETRY, "proxy does not answer", "transfer_error", tries=5),
     Outcome("proxy_authentication", Verdict.FINAL, "proxy wants a login", "transfer_error"),

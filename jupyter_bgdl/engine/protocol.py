@@ -22,6 +22,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from jupyter_bgdl.engine.network_policy import NetworkPolicy
 from jupyter_bgdl.model import IfExists, TransactionMetrics
 
 Extents = list[tuple[int, int]]
@@ -297,6 +298,8 @@ class Limits(Struct, frozen=True):
     """Over all groups."""
     bandwidth: int | None = None
     """Bytes a second, over all units; None: as fast as it goes."""
+    policy: NetworkPolicy = NetworkPolicy()
+    """Where connections may lead."""
 
 
 class Engine(Protocol):

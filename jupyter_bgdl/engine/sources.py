@@ -27,6 +27,7 @@ _ELSEWHERE = {
     "refused",
     "unreachable",
     "name_not_resolved",
+    "address_not_allowed",
     "truncated",
     "tls",
     "http_status",
@@ -110,7 +111,7 @@ class Source:
         self.validator = validator
 
 
-_TELLING = ("protocol", "http_status", "checksum_mismatch")
+_TELLING = ("protocol", "http_status", "checksum_mismatch", "address_not_allowed")
 """Failures whose message says more than their reason."""
 
 
@@ -185,7 +186,7 @@ class Sources:
             reason = outcome_of(failure.code, failure.status_code).reason
             why = failure.message if failure.code in _TELLING else reason
             kind = f"Mirror {source.number}" if source.number else "The address itself"
-            self.notes.append(f"{kind} ({source.name}) was dropped: {why or reason}.")
+            self.notes.append(f"{kind} ({source.name}) was dropped: {(why or reason).rstrip('.')}.")
 
 
 def is_elsewhere(failure: Abort) -> bool:

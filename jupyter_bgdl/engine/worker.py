@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 
-from jupyter_bgdl.engine import platform, wire
+from jupyter_bgdl.engine import network_policy, platform, wire
 from jupyter_bgdl.engine.budget import Budget, host_of
 from jupyter_bgdl.engine.lanes import Lanes
 from jupyter_bgdl.engine.line import SOON, Line, Place
@@ -126,6 +126,7 @@ class Worker:
         self._finish()
 
     def _configure(self, limits: Limits) -> None:
+        network_policy.impose(limits.policy)
         self._throttle.configure(limits.bandwidth)
         self._budget.configure(limits.connections_per_host)
         self._line.configure(limits.transfers)

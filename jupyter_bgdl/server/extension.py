@@ -7,16 +7,29 @@ import logging
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from jupyter_core.paths import jupyter_data_dir, jupyter_runtime_dir
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from tornado.ioloop import PeriodicCallback
 from traitlets import Any as AnyTrait
-from traitlets import Bunch, Enum, Float, Integer, TraitError, Unicode, default, observe, validate
+from traitlets import (
+    Bunch,
+    Enum,
+    Float,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    default,
+    observe,
+    validate,
+)
 
 from jupyter_bgdl.engine.local import LocalEngine
+from jupyter_bgdl.engine.network_policy import Gate, NetworkPolicy
+from jupyter_bgdl.engine.network_policy import Mode as NetworkMode
 from jupyter_bgdl.engine.protocol import Limits
 from jupyter_bgdl.model import Credentials
 from jupyter_bgdl.server.alive import Kernels
@@ -68,6 +81,19 @@ class BackgroundTransfers(ExtensionApp):
         None,
         help=f"""What all transfers together may move: {FORM}. It can be changed while transfers
         run.""",
+    ).tag(config=True)
+
+    network_policy = Enum(
+        get_args(NetworkMode),
+        "owner",
+        help="""Where transfers may connect to: "owner" (wherever the server's user can),
+        "public_only" (addresses that the Internet has) or "allowlist" (network_allowlist). Cloud
+        metadata and link-local addresses are refused under each of them.""",
+    ).tag(config=True)
+    network_allowlist = List(
+        Unicode(),
+        help="""For network_policy = "allowlist": host names, "*.example.org" for those below one,
+        addresses and networks ("10.1.0.0/16").""",
     ).tag(config=True)
 
     discretionary_load = Float(
@@ -132,6 +158,15 @@ class BackgroundTransfers(ExtensionApp):
         hours: str | None = proposal["value"]
         return hours
 
+    @validate("network_allowlist")
+    def _check_allowlist(self, proposal: Bunch) -> list[str]:
+        try:
+            Gate(NetworkPolicy("allowlist", tuple(proposal["value"])))
+        except ValueError as error:
+            raise TraitError(f"BackgroundTransfers.network_allowlist: {error}") from error
+        entries: list[str] = proposal["value"]
+        return entries
+
     @validate("bandwidth_limit")
     def _check_bandwidth(self, proposal: Bunch) -> int | None:
         try:
@@ -149,6 +184,7 @@ class BackgroundTransfers(ExtensionApp):
             transfers=self.max_active_tasks,
             connections_per_host=self.connections_per_host,
             bandwidth=self.bandwidth_limit,
+            policy=NetworkPolicy(self.network_policy, tuple(self.network_allowlist)),
         )
 
     @default("state_dir")

@@ -350,3 +350,37 @@ def test_it_implements_the_protocol() -> None:
 
     engine: Engine = LocalEngine()
     assert engine.capacity() == Limits().units
+
+
+@pytest.fixture
+def trusting(monkeypatch, bundle):
+    """An environment that names the authority of a company."""
+    monkeypatch.setenv("SSL_CERT_FILE", bundle)
+
+
+def test_N8_the_environments_authority_is_trusted(trusting, own_bench, tls_server, resource, body):
+    server = tls_server()
+    server.answer = resource(body)
+    assert read(own_bench.fetch(server.url)) == body
+
+
+@pytest.fixture
+def proxied(monkeypatch, make_server):
+    """An environment with a proxy for everything but localhost."""
+    proxy = make_server()
+    monkeypatch.setenv("HTTP_PROXY", proxy.at(""))
+    monkeypatch.setenv("http_proxy", proxy.at(""))
+    monkeypatch.setenv("no_proxy", "localhost")
+    return proxy
+
+
+def test_the_environments_proxy_is_asked_but_where_it_says_not(
+    proxied, own_bench, server, resource, body
+):
+    proxied.answer = resource(body)
+    server.answer = resource(body[::-1])
+    assert read(own_bench.fetch("http://far.invalid/data.bin")) == body
+    assert proxied.requests[0].target == "http://far.invalid/data.bin"
+    count = len(proxied.requests)
+    assert read(own_bench.fetch(server.url)) == body[::-1]
+    assert len(proxied.requests) == count

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,22 +24,10 @@ def network() -> Iterator[Network]:
         yield network
 
 
-@contextmanager
-def inside(network: Network) -> Iterator[None]:
-    """The calling thread makes its sockets in there."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with Path("/proc/thread-self/ns/net").open() as home, network.path.open() as there:
-        assert libc.setns(there.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
-        try:
-            yield
-        finally:
-            assert libc.setns(home.fileno(), 0) == 0
-
-
 @pytest.fixture
 def there(network: Network) -> Iterator[FileServer]:
     """A file server in that network; its listener stays in it, whoever accepts."""
-    with inside(network):
+    with network.inside():
         server = FileServer()
     with server:
         yield server
@@ -94,7 +79,7 @@ def test_N6_a_black_hole_is_an_error_at_the_deadline(
 
 def _name_server(network: Network, code: int) -> Callable[[], int]:
     """Answers every query with this response code (RFC 1035, section 4.1.1); returns how many."""
-    with inside(network):
+    with network.inside():
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.bind(("127.0.0.1", 53))
     asked: list[bytes] = []

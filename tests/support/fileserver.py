@@ -64,10 +64,11 @@ class Resource:
 class FileServer:
     """``with FileServer() as server: url = server.add("a.bin", content(10**6))``"""
 
-    def __init__(self) -> None:
+    def __init__(self, interface: str = "127.0.0.1", port: int = 0) -> None:
         self.resources: dict[str, Resource] = {}
         self.changed = threading.Condition()
-        self._server = _Server(self)
+        self.interface = interface
+        self._server = _Server(self, port)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
         self.port: int = self._server.server_address[1]
 
@@ -92,7 +93,7 @@ class FileServer:
         return self.resources["/" + name]
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{name}"
+        return f"http://{self.interface}:{self.port}/{name}"
 
     def wait_for(self, condition: Callable[[], bool], timeout: float = 30.0) -> None:
         """Until ``condition`` holds; it is looked at after every request and chunk."""
@@ -115,9 +116,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, owner: FileServer) -> None:
+    def __init__(self, owner: FileServer, port: int) -> None:
         self.owner = owner
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((owner.interface, port), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is what these tests are about."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 class Network:
-    """``Station(home, prefix=network.prefix)`` runs in it. Servers there need :meth:`enter`."""
+    """``Station(home, prefix=network.prefix)`` runs in it. Servers there need :meth:`inside`."""
 
     def __init__(self) -> None:
         need("ip", "nft")
@@ -34,6 +37,10 @@ class Network:
     def __exit__(self, *exc: object) -> None:
         run("ip", "netns", "delete", self.name)
 
+    def run(self, *command: str) -> None:
+        """Run a program of the system in it."""
+        run(*self.prefix, *command)
+
     def up(self) -> None:
         run(*self.prefix, "ip", "link", "set", "lo", "up")
 
@@ -51,6 +58,17 @@ class Network:
 
     def heal(self) -> None:
         self.nft("flush chain inet faults in")
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """The calling thread makes its sockets in there."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with Path("/proc/thread-self/ns/net").open() as home, self.path.open() as there:
+            assert libc.setns(there.fileno(), 0) == 0, os.strerror(ctypes.get_errno())
+            try:
+                yield
+            finally:
+                assert libc.setns(home.fileno(), 0) == 0
 
     @property
     def path(self) -> Path:

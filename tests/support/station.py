@@ -4,8 +4,8 @@
         station.submit(url, destination)
         station.wait(1)
 
-``python -m support.station STATE SETTINGS`` is the other side: a real :class:`Service` over a
-real :class:`LocalEngine`, told what to do by lines of JSON. ``prefix`` runs it under another
+``python -m support.station STATE SETTINGS LIMITS`` is the other side: a real :class:`Service` over
+a real :class:`LocalEngine`, told what to do by lines of JSON. ``prefix`` runs it under another
 program, as in a network namespace or under libfiu.
 """
 
@@ -27,6 +27,7 @@ from typing import Any
 import msgspec
 
 from jupyter_bgdl.engine.local import LocalEngine
+from jupyter_bgdl.engine.protocol import Limits
 from jupyter_bgdl.errors import BackgroundTransferError
 from jupyter_bgdl.model import PROTOCOL, AttachRequest, KernelIdentity, TaskSpec
 from jupyter_bgdl.process import host
@@ -53,6 +54,7 @@ class Station:
         environment: dict[str, str] | None = None,
         options: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
+        limits: dict[str, Any] | None = None,
     ) -> None:
         self.home = home
         self.state = state or home / "state"
@@ -60,6 +62,7 @@ class Station:
         self.environment = environment or {}
         self.options = options or {}
         self.settings = {**QUICK, **(settings or {})}
+        self.limits = limits or {}
         self.log = home / "station.log"
         self.process: subprocess.Popen[str] | None = None
         self._calling = threading.Lock()
@@ -79,7 +82,7 @@ class Station:
                 [
                     *self.prefix,
                     *(sys.executable, "-m", "support.station"),
-                    *(str(self.state), json.dumps(self.settings)),
+                    *(str(self.state), json.dumps(self.settings), json.dumps(self.limits)),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -236,8 +239,8 @@ async def _do(service: Service, engine: LocalEngine, line: dict[str, Any]) -> An
             return msgspec.to_builtins(await verb(USER, SESSION, line["number"]))
 
 
-async def _serve(state: Path, settings: Settings) -> None:
-    engine = LocalEngine()
+async def _serve(state: Path, settings: Settings, limits: Limits) -> None:
+    engine = LocalEngine(limits)
     service = Service(state, engine, alive=lambda _: True, settings=settings)
     service.start()
     try:
@@ -252,4 +255,11 @@ async def _serve(state: Path, settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Path(sys.argv[1]), msgspec.convert(json.loads(sys.argv[2]), Settings)))
+    state, settings, limits = sys.argv[1:]
+    asyncio.run(
+        _serve(
+            Path(state),
+            msgspec.json.decode(settings, type=Settings),
+            msgspec.json.decode(limits, type=Limits),
+        )
+    )
