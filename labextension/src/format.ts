@@ -129,11 +129,26 @@ export function ceilToFiveMinutes(seconds: number): number {
 /** How many characters of a name are kept when it gives way in the middle. */
 const TAIL = 11;
 
+/** Characters that reorder those around them: `gnp.exe` could pose as `exe.png`. */
+const REORDERING = /[\u202a-\u202e\u2066-\u2069]/g;
+
+const RIGHT_TO_LEFT =
+  /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+
+/** A name as it is shown: what would disguise it is a replacement character. */
+export function shownName(name: string): string {
+  return name.replace(REORDERING, '\ufffd');
+}
+
 /**
  * A name in two parts, of which only the first gives way. Cut between characters, never within
- * one (a surrogate pair, a combining mark, a joined emoji).
+ * one (a surrogate pair, a combining mark, a joined emoji), and not at all where letters run from
+ * right to left: two parts would be read in the wrong order.
  */
 export function splitName(name: string): [string, string] {
+  if (RIGHT_TO_LEFT.test(name)) {
+    return [name, ''];
+  }
   const characters = Array.from(new Intl.Segmenter().segment(name), part => part.segment);
   if (characters.length <= TAIL + 2) {
     return [name, ''];

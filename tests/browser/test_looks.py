@@ -359,6 +359,8 @@ def test_names_and_sizes_that_nobody_expects(
         row = panel.get_by_role("treeitem", name=name, exact=True)
         expect(row).to_be_visible()
         expect(row.locator("img, b, script")).to_have_count(0)
+    disguised = panel.get_by_role("treeitem", name=NAMES["override"], exact=True)
+    expect(disguised.locator(".jp-bgdl-Name")).to_have_text("gnp.\ufffdgnp.exe")
     expect(panel.get_by_text("size unknown").first).to_be_visible()
     expect(panel.get_by_text("1000 failed")).to_be_visible()
     scroll = panel.locator(".jp-bgdl-Panel-scroll")

@@ -14,7 +14,7 @@ async selector => {
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, help, nodes }) =>
-      nodes.map(({ html, any }) => [id, help, html.slice(0, 200), any.map(({ message }) => message)])
+      nodes.map(({ html, any }) => [id, help, html.slice(0, 200), any.map(one => one.message)])
     );
 }
 """

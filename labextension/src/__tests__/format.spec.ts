@@ -6,6 +6,7 @@ import {
   daysAhead,
   rate,
   roundDuration,
+  shownName,
   splitName
 } from '../format';
 
@@ -94,3 +95,11 @@ test('a name keeps its last eleven characters, whole ones', () => {
   expect(head + tail).toBe('aaaaaa👩‍🔬bbbbbbbbbb');
   expect(tail).toBe('👩‍🔬bbbbbbbbbb');
 });
+
+test('a name that runs from right to left is not cut', () => {
+  const name = 'بيانات_الطقس_2023.csv';
+  expect(splitName(name)).toEqual([name, '']);
+});
+
+test('a name cannot disguise its extension', () =>
+  expect(shownName('gnp.\u202egnp.exe')).toBe('gnp.\ufffdgnp.exe'));

@@ -5,12 +5,13 @@
 
 import * as React from 'react';
 
-import { splitName } from '../format';
+import { shownName, splitName } from '../format';
 
 export function Name({ name }: { name: string }): React.JSX.Element {
-  const [head, tail] = splitName(name);
+  const shown = shownName(name);
+  const [head, tail] = splitName(shown);
   return (
-    <span className="jp-bgdl-Name" title={name}>
+    <span className="jp-bgdl-Name" title={shown}>
       <bdi className="jp-bgdl-Name-head">{head}</bdi>
       {tail && <bdi className="jp-bgdl-Name-tail">{tail}</bdi>}
     </span>
