@@ -38,6 +38,7 @@ from jupyter_bgdl.server.context import Context
 from jupyter_bgdl.server.credentials import CredentialsFile, local_url
 from jupyter_bgdl.server.keep_alive import KeepAlive, Mode, stops_when_idle
 from jupyter_bgdl.server.launcher import Launcher, LaunchSettings
+from jupyter_bgdl.server.lifecycle import Lifecycle
 from jupyter_bgdl.server.notebooks import Notebooks
 from jupyter_bgdl.server.redaction import describe
 from jupyter_bgdl.server.renames import follow_renames
@@ -195,6 +196,7 @@ class BackgroundTransfers(ExtensionApp):
     _engine: LocalEngine | None = None
     _service: Service | None = None
     _launcher: Launcher | None = None
+    _lifecycle: Lifecycle | None = None
     _keep_alive: KeepAlive | None = None
     _credentials: CredentialsFile | None = None
     _activity: PeriodicCallback | None = None
@@ -231,7 +233,9 @@ class BackgroundTransfers(ExtensionApp):
         self._service.subscribe(self._context.sockets.changed)
         self._service.start()
         self._context.service = self._service
-        self._start_launcher(serverapp, self._service)
+        self._lifecycle = Lifecycle(self._service, serverapp.event_logger)
+        self._lifecycle.start()
+        self._start_launcher(serverapp, self._service, self._lifecycle)
         mode = Mode(self.keep_alive)
         self._keep_alive = KeepAlive(self._service, mode, self.keep_alive_hours * 3600)
         self._context.stops_when_idle = stops_when_idle(
@@ -248,7 +252,7 @@ class BackgroundTransfers(ExtensionApp):
         )
         await asyncio.to_thread(self._credentials.write, credentials)
 
-    def _start_launcher(self, serverapp: ServerApp, service: Service) -> None:
+    def _start_launcher(self, serverapp: ServerApp, service: Service, lifecycle: Lifecycle) -> None:
         self._launcher = self._context.launcher = Launcher(
             service,
             Notebooks(serverapp),
@@ -256,6 +260,7 @@ class BackgroundTransfers(ExtensionApp):
                 grace=self.launch_grace, pause=self.launch_pause, limit=self.launch_time_limit
             ),
             lambda: may_execute(serverapp.web_app, self._context),
+            lifecycle,
         )
         follow_renames(serverapp.event_logger, service.launches.renamed)
         self._launcher.start()
@@ -286,6 +291,8 @@ class BackgroundTransfers(ExtensionApp):
         try:
             if self._launcher is not None:
                 await self._launcher.stop()
+            if self._lifecycle is not None:
+                await self._lifecycle.stop()
             if self._credentials is not None:
                 await asyncio.to_thread(self._credentials.remove)
             await _bounded(service)

@@ -24,6 +24,7 @@ from jupyter_bgdl.errors import BackgroundTransferError, LaunchError
 from jupyter_bgdl.launches import LaunchCell
 from jupyter_bgdl.server.kernel_client import connected
 from jupyter_bgdl.server.launch_run import Ending, LaunchRun
+from jupyter_bgdl.server.lifecycle import Lifecycle
 from jupyter_bgdl.server.notebooks import Notebooks
 from jupyter_bgdl.service.changes import Change
 from jupyter_bgdl.service.launches import Due
@@ -68,12 +69,14 @@ class Launcher:
         notebooks: Notebooks,
         settings: LaunchSettings,
         allowed: Callable[[], Awaitable[bool]],
+        lifecycle: Lifecycle,
     ) -> None:
         """``allowed`` tells whether a kernel may run code, each time that the server does it."""
         self._service = service
         self.notebooks = notebooks
         self._settings = settings
         self._allowed = allowed
+        self._lifecycle = lifecycle
         self._used: dict[str, int | None] = {}
         """Kernels in which code was run, and their processes then."""
         self._jobs: dict[Key, asyncio.Task[None]] = {}
@@ -231,6 +234,7 @@ class Launcher:
         self._runs[user, identifier] = run
         try:
             await launches.begin(user, identifier, self._settings.pause)
+            self._lifecycle.launch_started(identifier, due.cell.notebook)
             if kernel is None:
                 await run.note(f"Starts a kernel for {name}, to run the launch cell.")
                 await launches.launched(user, identifier, True)
@@ -254,6 +258,7 @@ class Launcher:
                     await self.notebooks.shut_down(kernel)
             finally:
                 fruitful = await launches.end(user, identifier, self._settings.pause)
+                self._lifecycle.launch_ended(identifier, due.cell.notebook, delivered=fruitful)
         await self._conclude(due, run, ending, fruitful, started)
 
     async def _conclude(
