@@ -79,6 +79,10 @@ test: system lint  ## everything: lint, types, unit, integration, wheel and brow
 faults: system setup  ## run every test of a row of docs/faults.md, and count the rows
 	@$(BIN)/pytest -q --faults
 
+.PHONY: threats
+threats: system setup  ## the same for the threats: rows, secrets found, writes outside, open handlers
+	@$(BIN)/pytest -q --threats
+
 .PHONY: soak
 soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, 100,000 deliveries [SHORT=1]
 	$(if $(SHORT),,SOAK=long) $(BIN)/pytest -s tests/soak tests/integration/test_kills.py \

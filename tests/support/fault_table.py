@@ -1,9 +1,11 @@
-"""``make faults``: the tests of ``docs/faults.md``, row by row.
+"""``make faults`` and ``make threats``: the tests of ``docs/faults.md``, row by row.
 
-A pytest plugin. With ``--faults`` only the tests whose names carry the id of a row are run, the
-table is printed at the end, and its last line counts: a row is *tested* when one of its tests
-ran, has *survived* when none of those failed, and is *silently wrong* when one failed with
-:class:`~support.identical.SilentlyWrong`: a file was published that is not what was sent.
+A pytest plugin. With ``--faults`` or ``--threats`` only the tests whose names carry the id of a row
+are run (the threats are the rows whose id begins with T), the table is printed at the end, and its
+last line counts: a row is *tested* when one of its tests ran, has *survived* when none of those
+failed, and is *silently wrong* when one failed with :class:`~support.identical.SilentlyWrong`: a
+file was published that is not what was sent. What the line of the threats counts besides is
+measured by their tests, in that run: :mod:`support.figures`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from support import figures
 from support.identical import SilentlyWrong
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "faults.md"
@@ -65,8 +68,13 @@ class Row:
 class Table:
     """Collects the outcomes and prints them."""
 
-    def __init__(self) -> None:
-        self.rows = {row: Row(fault) for row, fault in documented().items()}
+    def __init__(self, *, of_threats: bool) -> None:
+        self.of_threats = of_threats
+        self.rows = {
+            row: Row(fault)
+            for row, fault in documented().items()
+            if row.startswith("T") == of_threats
+        }
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -102,8 +110,12 @@ class Table:
         for name, row in self.rows.items():
             print(f"{name:4} {row.fault[:60]:60} {row.verdict}")
         rows = self.rows.values()
+        tested = f"rows tested {sum(row.is_tested for row in rows)}/{len(rows)}"
+        if self.of_threats:
+            print(f"threats: {tested}, {figures.line()}")
+            return
         print(
-            f"faults: rows tested {sum(row.is_tested for row in rows)}/{len(rows)}, "
+            f"faults: {tested}, "
             f"survived {sum(bool(row.passed and not row.failed) for row in rows)}, "
             f"silently wrong {sum(row.is_silently_wrong for row in rows)}"
         )
@@ -111,8 +123,10 @@ class Table:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--faults", action="store_true", help="run and count the rows of faults.md")
+    parser.addoption("--threats", action="store_true", help="as --faults, its rows of threats")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--faults"):
-        config.pluginmanager.register(Table())
+    for option, of_threats in (("--faults", False), ("--threats", True)):
+        if config.getoption(option):
+            config.pluginmanager.register(Table(of_threats=of_threats))
