@@ -97,7 +97,8 @@ export class Notifications {
   private _lookAround(): void {
     const { store } = this._host;
     for (const [session, { id }] of this._failed) {
-      if ((store.session(session)?.counts.failed ?? 0) === 0) {
+      // Dealt with, or seen where more can be done about it.
+      if ((store.session(session)?.counts.failed ?? 0) === 0 || isInSight(session)) {
         Notification.dismiss(id);
         this._failed.delete(session);
       }

@@ -9,6 +9,7 @@ import { IHost } from './host';
 import { downloadIcon, pauseIcon } from './icon';
 import { isActive } from './traffic';
 import { ISessionView } from './wire';
+import { total } from './words';
 
 /** Milliseconds between two looks at the numbers: the list is drawn anew each time. */
 const INTERVAL = 1000;
@@ -29,13 +30,16 @@ class Item implements IRunningSessions.IRunningItem {
   }
 
   labelTitle(): string {
-    const { done, amount } = figuresOf(this._host, this._session, Date.now() / 1000);
-    return `${this._session.identifier}\n${done}, ${amount}`;
+    const { done, amount, rate } = figuresOf(this._host, this._session, Date.now() / 1000);
+    const said = [done, amount, rate].filter(Boolean).join(', ');
+    return `${this._session.identifier}\n${said}`;
   }
 
+  /** Short: it has half the width of a sidebar. */
   detail(): string {
-    const { done, rate } = figuresOf(this._host, this._session, Date.now() / 1000);
-    return rate ? `${done}, ${rate}` : done;
+    const { counts } = this._session;
+    const wanted = total(counts) - counts.cancelled;
+    return this._host.words.trans.__('%1 of %2', counts.done, wanted);
   }
 
   shutdown(): void {

@@ -63,7 +63,7 @@ def test_what_runs_is_listed_and_paused_there_and_a_shut_down_says_what_pauses(
     )
     page.get_by_role("tab", name=re.compile("^Running")).click()
     entry = page.locator(".jp-RunningSessions-item", has_text="listed")
-    expect(entry).to_contain_text("0 of 2 done")
+    expect(entry).to_contain_text("0 of 2")
     shoot(page, shots / f"around-running-{jupyter.app}.png")
     page.locator(".lm-MenuBar-item", has_text="File").click()
     page.locator('.lm-Menu-item[data-command="filemenu:shutdown"]').click()
