@@ -442,7 +442,7 @@ c.ServerApp.authorizer_class = Denies
 
 
 @pytest.mark.parametrize("resource", ["bgdl", "kernels"])
-def test_who_may_not_run_code(tmp_path: Path, files: FileServer, resource: str) -> None:
+def test_T20_who_may_not_run_code(tmp_path: Path, files: FileServer, resource: str) -> None:
     flag = tmp_path / "denied"
     config = tmp_path / "jupyter" / "config"
     config.mkdir(parents=True)

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
+from support import figures
 from support.jupyter import TOKEN
 from tornado.httpclient import HTTPClientError
 
+from jupyter_bgdl.messages import Acknowledge, ClientMessage, Deliver, Hello, Unwatch, Watch
 from jupyter_bgdl.server.extension import BackgroundTransfers
 from jupyter_bgdl.server.routes import OPERATIONS
 
 VERBS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 JSON = {"Content-Type": "application/json"}
 
+MESSAGES = {
+    Hello: {},
+    Watch: {"session": "s"},
+    Unwatch: {"session": "s"},
+    Deliver: {"session": "s", "epoch": 1},
+    Acknowledge: {"session": "s", "epoch": 1, "sequence": 1},
+}
+"""Fields of each message that a client can send."""
+WRITES = {Deliver, Acknowledge}
+
 AUTHORIZER = """
+import json
+from pathlib import Path
 from jupyter_server.auth import Authorizer
+
+allowed = Path({allowed!r})
 
 class Denies(Authorizer):
     def is_authorized(self, handler, user, action, resource):
-        return resource != "bgdl" or action in {allowed!r}
+        return resource != "bgdl" or action in json.loads(allowed.read_text())
 
 c.ServerApp.authorizer_class = Denies
 """
@@ -44,34 +61,55 @@ def registered() -> list[str]:
     ]
 
 
+def credentials(server: Any) -> tuple[dict[str, str], ...]:
+    """A person's, and a kernel's."""
+    return (
+        {"Authorization": f"token {TOKEN}"},
+        {"X-BGDL-Token": server.credentials["token"]},
+    )
+
+
 def path_of(operation: Any) -> str:
     return str(operation.path.format(identifier="s", number=1).lstrip("/"))
 
 
-@pytest.fixture
-def guarded(
-    tmp_path: Path, make_server: Any, request: pytest.FixtureRequest
-) -> Iterator[tuple[Any, set[str]]]:
-    """A server whose authorizer allows some actions on ``bgdl`` only."""
-    allowed = set(request.param)
-    config = tmp_path / "jupyter" / "config"
-    config.mkdir(parents=True)
-    (config / "jupyter_server_config.py").write_text(AUTHORIZER.format(allowed=allowed))
+class Guarded:
+    """A server whose authorizer allows on ``bgdl`` what the test says, from one moment to the
+    next."""
+
+    def __init__(self, server: Any, allowed: Path) -> None:
+        self.server = server
+        self._allowed = allowed
+
+    def allow(self, actions: set[str]) -> None:
+        self._allowed.write_text(json.dumps(sorted(actions)))
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, make_server: Any) -> Iterator[Guarded]:
+    home = tmp_path_factory.mktemp("guarded")
+    config, allowed = home / "config", home / "allowed.json"
+    config.mkdir()
+    (config / "jupyter_server_config.py").write_text(AUTHORIZER.format(allowed=str(allowed)))
     server = make_server(
-        tmp_path / "jupyter", arguments=("--ServerApp.jpserver_extensions={'jupyter_bgdl': True}",)
+        home, arguments=("--ServerApp.jpserver_extensions={'jupyter_bgdl': True}",)
     )
-    server.expected = 200 if "read" in allowed else 403
+    house = Guarded(server, allowed)
+    house.allow({"read"})
     with server:
-        yield server, allowed
+        yield house
 
 
 def test_T1_anonymous_gets_nothing_from_any_handler(server: Any) -> None:
+    found: list[tuple[str, str]] = []
     with server.client() as anonymous:
         for path in registered():
             for verb in VERBS:
                 answer = anonymous.request(verb, path)
-                assert answer.status_code in (401, 403), (verb, path)
-                assert "jupyter_bgdl" not in answer.text
+                if answer.status_code not in (401, 403) or "jupyter_bgdl" in answer.text:
+                    found.append((verb, path))
+    figures.count(figures.HANDLERS, found)
+    assert found == []
 
 
 def test_T1_a_wrong_secret_is_as_good_as_none(server: Any) -> None:
@@ -105,13 +143,18 @@ async def test_the_secret_and_the_token_open_the_websocket(server: Any, open_soc
         assert (await socket.next())["type"] == "snapshot"
 
 
-@pytest.mark.parametrize("guarded", [["read"], []], indirect=True, ids=["reader", "nobody"])
-async def test_T2_an_authorizer_is_asked_for_every_verb(
-    guarded: tuple[Any, set[str]], open_socket: Any
+@pytest.mark.parametrize(
+    "allowed",
+    [{"read"}, set(), {"read", "write"}, {"write", "execute"}],
+    ids=["reader", "nobody", "no-execute", "no-read"],
+)
+def test_T2_T20_an_authorizer_is_asked_for_every_operation(
+    guarded: Guarded, allowed: set[str]
 ) -> None:
-    server, allowed = guarded
-    tokens = ({"Authorization": f"token {TOKEN}"}, {"X-BGDL-Token": server.credentials["token"]})
-    for headers in tokens:
+    guarded.allow(allowed)
+    server = guarded.server
+    found: list[tuple[str, int]] = []
+    for headers in credentials(server):
         with server.client() as client:
             for operation in OPERATIONS:
                 answer = client.request(
@@ -120,24 +163,55 @@ async def test_T2_an_authorizer_is_asked_for_every_verb(
                     headers=headers | JSON,
                     content=b"{}" if operation.request else b"",
                 )
-                denied = answer.status_code == 403
-                assert denied == (operation.action not in allowed), operation.name
-        if "read" not in allowed:
-            with pytest.raises(HTTPClientError) as refused:
-                await open_socket(server, headers=headers)
-            assert refused.value.code == 403
-            continue
-        socket = await open_socket(server, headers=headers)
-        for message in (
-            {"kind": "deliver", "session": "s", "epoch": 1},
-            {"kind": "acknowledge", "session": "s", "epoch": 1, "sequence": 1},
-        ):
-            await socket.say(**message)
-            answer = await socket.next()
-            assert answer["type"] == "refused"
-            assert answer["code"] == "not_authorized"
-        await socket.say("watch", session="s")
-        assert (await socket.next())["type"] == "snapshot"
+                if (answer.status_code == 403) != (operation.action not in allowed):
+                    found.append((operation.name, answer.status_code))
+    figures.count(figures.HANDLERS, found)
+    assert found == []
+
+
+def test_T2_T20_each_operation_asks_for_the_right_that_it_needs() -> None:
+    """What only reads is a GET; what runs code, or shows it, takes ``execute``."""
+    for operation in OPERATIONS:
+        if operation.action == "read":
+            assert operation.method == "GET", operation.name
+        elif operation.action == "write":
+            assert operation.method != "GET", operation.name
+    executes = {operation.name for operation in OPERATIONS if operation.action == "execute"}
+    assert executes == {
+        "launch_cell",
+        "register_launch_cell",
+        "run_launch_cell",
+        "check_launch_cell",
+    }
+
+
+async def test_T2_an_authorizer_is_asked_for_every_message(
+    guarded: Guarded, open_socket: Any
+) -> None:
+    assert set(MESSAGES) == set(get_args(ClientMessage))
+    for headers in credentials(guarded.server):
+        guarded.allow({"read", "write"})
+        sockets = [await open_socket(guarded.server, headers=headers) for _ in range(2)]
+        found: list[tuple[str, Any]] = []
+        for allowed, socket in zip(({"read"}, {"write"}), sockets, strict=True):
+            # Taken away while the socket is open: it is asked about each message.
+            guarded.allow(allowed)
+            for kind, fields in MESSAGES.items():
+                if (kind in WRITES) == ("write" in allowed):
+                    continue
+                await socket.say(kind.__struct_config__.tag, **fields)
+                answer = await socket.next()
+                if answer["type"] != "refused" or answer["code"] != "not_authorized":
+                    found.append((kind.__name__, answer))
+        figures.count(figures.HANDLERS, found)
+        assert found == []
+        guarded.allow({"read"})
+        await sockets[0].say("watch", session="s")
+        assert (await sockets[0].next())["type"] == "snapshot"
+        guarded.allow({"write", "execute"})
+        with pytest.raises(HTTPClientError) as refused:
+            await open_socket(guarded.server, headers=headers)
+        assert refused.value.code == 403
 
 
 def changing() -> Iterator[Any]:
