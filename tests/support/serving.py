@@ -12,12 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from support.fileserver import FileServer
-from support.jupyter import TOKEN, JupyterServer
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from jupyter_bgdl.process import host, process_started
+from support.fileserver import FileServer
+from support.jupyter import TOKEN, JupyterServer
 
 ENABLED = "--ServerApp.jpserver_extensions={'jupyter_bgdl': True}"
 
