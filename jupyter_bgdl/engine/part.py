@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jupyter_bgdl.engine import platform
+from jupyter_bgdl.engine.confines import Confines
 from jupyter_bgdl.engine.extents import RangeSet
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.protocol import Extents, Part
@@ -78,9 +79,14 @@ class PartFile:
         self._sync_failed = False
 
     @classmethod
-    def create(cls, folder: str, names: Iterable[str]) -> PartFile:
-        """A new, empty part under the first of ``names`` that is free. Missing folders are made."""
+    def create(
+        cls, folder: str, names: Iterable[str], confines: Confines | None = None
+    ) -> PartFile:
+        """A new, empty part under the first of ``names`` that is free. Missing folders are made,
+        within ``confines``. Raises Abort."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        if confines is not None:
+            return cls._create_within(confines, folder, names)
         with disk_errors():
             for name in names:
                 path = os.path.join(folder, name)  # noqa: PTH118 - for each file
@@ -91,6 +97,20 @@ class PartFile:
                     return cls(platform.open_nofollow(path, flags), path, [])
                 except FileExistsError:
                     continue
+        raise Abort("destination_not_allowed", "there is no name for a part")
+
+    @classmethod
+    def _create_within(cls, confines: Confines, folder: str, names: Iterable[str]) -> PartFile:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        with disk_errors():
+            folder_fd = confines.open(folder, make=True)
+            try:
+                for name in names:
+                    with contextlib.suppress(FileExistsError):
+                        fd = platform.open_nofollow(name, flags, dir_fd=folder_fd)
+                        return cls(fd, os.path.join(folder, name), [])  # noqa: PTH118
+            finally:
+                os.close(folder_fd)
         raise Abort("destination_not_allowed", "there is no name for a part")
 
     @classmethod

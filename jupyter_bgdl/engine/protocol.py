@@ -22,6 +22,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+from jupyter_bgdl.engine.confines import Confines
 from jupyter_bgdl.engine.network_policy import NetworkPolicy
 from jupyter_bgdl.model import IfExists, TransactionMetrics
 
@@ -72,6 +73,8 @@ class Fetch(Struct, frozen=True, kw_only=True, tag="fetch"):
     headers: dict[str, str] = {}
     folder: str
     """Where a new part is made (missing folders too): beside the destination."""
+    confines: Confines | None = None
+    """Where a new part may be made; None: wherever the user may write."""
     mark: str = "0"
     """In the names of its parts: tells them from those of other ledgers in the same folder. An
     attempt deletes what earlier ones of the same task and mark left, but for ``part``."""
@@ -113,6 +116,8 @@ class Publish(Struct, frozen=True, kw_only=True, tag="publish"):
     size: int
     target: str
     if_exists: IfExists
+    confines: Confines | None = None
+    """Where the target and the link may be; None: wherever the user may write."""
     keep: str | None = None
     """A second hard link to make first, so that a staged file outlives what is done with it."""
 

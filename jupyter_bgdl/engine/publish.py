@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from jupyter_bgdl.engine import platform
+from jupyter_bgdl.engine.confines import Confines
 from jupyter_bgdl.engine.outcomes import Abort
 from jupyter_bgdl.engine.part import disk_errors, is_part
 from jupyter_bgdl.engine.protocol import Failed, Publish, Published
@@ -35,15 +36,14 @@ class _Folders:
     """Those that are open, each once."""
 
     def __init__(self) -> None:
-        self._opened: dict[str, int] = {}
+        self._opened: dict[tuple[str, Confines | None], int] = {}
 
-    def open(self, path: str, *, make: bool = False) -> int:
-        """A descriptor that is open until :meth:`close`. Raises OSError."""
-        found = self._opened.get(path)
+    def open(self, path: str, *, make: bool = False, confines: Confines | None = None) -> int:
+        """A descriptor that is open until :meth:`close`. Raises OSError, and Abort if it is not
+        within ``confines``."""
+        found = self._opened.get((path, confines))
         if found is None:
-            if make:
-                os.makedirs(path, exist_ok=True)  # noqa: PTH103
-            found = self._opened[path] = platform.open_folder(path)
+            found = self._opened[path, confines] = _open(path, make, confines)
         return found
 
     def sync(self) -> None:
@@ -53,6 +53,14 @@ class _Folders:
     def close(self) -> None:
         for folder in self._opened.values():
             os.close(folder)
+
+
+def _open(path: str, make: bool, confines: Confines | None) -> int:
+    if confines is not None:
+        return confines.open(path, make=make)
+    if make:
+        os.makedirs(path, exist_ok=True)  # noqa: PTH103
+    return platform.open_folder(path)
 
 
 def publish(units: Sequence[Publish]) -> list[Published | Failed]:
@@ -81,7 +89,7 @@ def _publish(unit: Publish, folders: _Folders) -> Published:
     """Give it its name; durable once the folders are synced. Raises Abort, OSError."""
     folder, target = os.path.split(unit.target)
     part_folder, part = os.path.split(unit.part.path)
-    target_dir = folders.open(folder, make=True)
+    target_dir = folders.open(folder, make=True, confines=unit.confines)
     try:
         part_dir = folders.open(part_folder)
     except FileNotFoundError as error:
@@ -145,8 +153,7 @@ def _prepare(unit: Publish, name: str, folder: int) -> None:
 
 def _keep(unit: Publish, keep: str, name: str, folder: int) -> None:
     path = Path(keep)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _folder(path.parent) as keep_dir:
+    with _folder(path.parent, unit.confines) as keep_dir:
         try:
             status = os.stat(path.name, dir_fd=keep_dir, follow_symlinks=False)
         except FileNotFoundError:
@@ -247,8 +254,8 @@ def _remove_other_name(unit: Publish, name: str, folder: int) -> None:
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[int]:
-    fd = platform.open_folder(str(path))
+def _folder(path: Path, confines: Confines | None) -> Iterator[int]:
+    fd = _open(str(path), True, confines)
     try:
         yield fd
     finally:

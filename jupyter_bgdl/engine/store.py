@@ -43,7 +43,9 @@ class Store:
     def create(self, *, with_digest: bool) -> PartFile:
         """A new part. The one that was set aside, or could not be used, is removed."""
         self.part = part = PartFile.create(
-            self._unit.folder, part_names(self._unit.mark, self._unit.attempt)
+            self._unit.folder,
+            part_names(self._unit.mark, self._unit.attempt),
+            self._unit.confines,
         )
         self._drop_stale()
         if self._stale is None and self._unit.part is not None:

@@ -84,6 +84,12 @@ class BackgroundTransfers(ExtensionApp):
         run.""",
     ).tag(config=True)
 
+    allowed_directories = List(
+        Unicode(),
+        help="""Folders in which transfers may write, with all below them; none: wherever the user
+        can. Requests from a browser may write in the contents root only, whatever this says.""",
+    ).tag(config=True)
+
     network_policy = Enum(
         get_args(NetworkMode),
         "owner",
@@ -226,6 +232,9 @@ class BackgroundTransfers(ExtensionApp):
                 max_active_tasks=self.max_active_tasks,
                 discretionary_load=self.discretionary_load,
                 discretionary_hours=self.discretionary_hours,
+                allowed_directories=tuple(str(_absolute(one)) for one in self.allowed_directories),
+                contents_root=_contents_root(serverapp),
+                allow_hidden=serverapp.contents_manager.allow_hidden,
             ),
             url=url,
         )
@@ -303,6 +312,12 @@ class BackgroundTransfers(ExtensionApp):
                 "Background transfers: %d paused; they go on when the server is started again.",
                 moving,
             )
+
+
+def _contents_root(serverapp: ServerApp) -> str | None:
+    """Where the file browser's files are; None: not on this disk."""
+    root = getattr(serverapp.contents_manager, "root_dir", "")
+    return str(_absolute(root)) if root else None
 
 
 def _absolute(path: str) -> Path:

@@ -13,7 +13,7 @@ from tornado import web
 
 from jupyter_bgdl import errors
 from jupyter_bgdl.model import ErrorView, Failure
-from jupyter_bgdl.server.identity import IdentityMixin, owner
+from jupyter_bgdl.server.identity import IdentityMixin, is_confined, owner
 from jupyter_bgdl.server.operations import Call, Operation, parameters
 from jupyter_bgdl.server.redaction import log_failure
 
@@ -87,6 +87,7 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
                 query=parameters(self._query(), operation.query_type),
                 body=await self._body(operation.request),
                 root=self.settings.get("server_root_dir"),
+                confined=await is_confined(self),
                 stops_when_idle=self.context.stops_when_idle,
             )
             if operation.run_large is not None and len(self.request.body) > _SMALL_BODY:

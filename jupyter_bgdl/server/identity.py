@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from jupyter_core.utils import ensure_async
 from jupyter_server.auth import IdentityProvider, User
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado import web
 
@@ -25,6 +27,27 @@ def owner(handler: web.RequestHandler) -> str:
     for them, and the kernels are theirs.
     """
     return "server"
+
+
+async def is_confined(handler: JupyterHandler) -> bool:
+    """Whether the paths in this request have to be in the contents root.
+
+    Not those of a kernel, which can write there without us, nor those of a script or command that
+    shows a token which lets it run code in a kernel. A page is confined whatever its person may
+    do: what can be made to send a request from there must not choose any path.
+    """
+    if handler.current_user is KERNEL:
+        return False
+    headers = handler.request.headers
+    # A script cannot be told from a page by its token: JupyterLab's pages show it, too. These are
+    # names that no script in a page can leave out (Fetch standard, "forbidden request-header").
+    if any(name in headers for name in ("Origin", "Sec-Fetch-Site")):
+        return True
+    if not handler.token_authenticated:
+        return True
+    user = handler.current_user
+    may = handler.authorizer.is_authorized(handler, user, "execute", "kernels")
+    return not await ensure_async(may)
 
 
 class _Kernels(IdentityProvider):

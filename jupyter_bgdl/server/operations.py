@@ -66,6 +66,8 @@ class Call(Struct, frozen=True):
     body: Any
     root: str | None = None
     """Folder that the file browser shows, as the Jupyter server writes it (with ``~``)."""
+    confined: bool = False
+    """Whether its paths have to be in the contents root."""
     stops_when_idle: bool = False
     """Whether the server may be stopped for inactivity while transfers only wait."""
 

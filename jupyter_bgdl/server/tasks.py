@@ -36,14 +36,20 @@ async def tasks(call: Call) -> model.TaskPage:
 
 async def submit(call: Call) -> model.SubmitReply:
     return await call.service().submit(
-        call.user, call.path.identifier, call.body.tasks, find_only=call.body.find_only
+        call.user,
+        call.path.identifier,
+        call.body.tasks,
+        find_only=call.body.find_only,
+        confined=call.confined,
     )
 
 
 async def submit_many(call: Call) -> AsyncIterator[bytes]:
     """As :func:`submit`, in pieces: a server is not to hold 100,000 views."""
     service, user, session = call.service(), call.user, call.path.identifier
-    settled = await service.settle(user, session, call.body.tasks, find_only=call.body.find_only)
+    settled = await service.settle(
+        user, session, call.body.tasks, find_only=call.body.find_only, confined=call.confined
+    )
     call.body.tasks.clear()
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -93,7 +99,9 @@ async def resume_data(call: Call) -> CancelReply:
 
 
 async def resume_from(call: Call) -> model.Submitted:
-    return await call.service().resume_from(call.user, call.path.identifier, call.body)
+    return await call.service().resume_from(
+        call.user, call.path.identifier, call.body, confined=call.confined
+    )
 
 
 async def retry(call: Call) -> model.TaskView:
@@ -102,7 +110,11 @@ async def retry(call: Call) -> model.TaskView:
 
 async def moved(call: Call) -> model.TaskView:
     return await call.service().moved(
-        call.user, call.path.identifier, call.path.number, call.body.path
+        call.user,
+        call.path.identifier,
+        call.path.number,
+        call.body.path,
+        confined=call.confined,
     )
 
 

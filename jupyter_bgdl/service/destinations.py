@@ -14,8 +14,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from jupyter_bgdl.engine.confines import Confines
 from jupyter_bgdl.model import IfExists
 from jupyter_bgdl.service import sources
+from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.submission import Wanted, as_folder
 
 
@@ -29,40 +31,57 @@ class Found(Struct, frozen=True, gc=False):
     """Why nothing may be written there."""
 
 
-def look(wanted: Iterable[Wanted]) -> list[Found]:
+def look(wanted: Iterable[Wanted], places: Places) -> list[Found]:
     """One probe for each folder, however many files go in there.
 
     Raises :class:`~jupyter_bgdl.errors.InvalidRequest` for a file that can't be uploaded.
     """
-    probed: dict[str, str | None] = {}
-    return [_look(one, probed) for one in wanted]
+    probes = [Probes(places.confines(confined=confined)) for confined in (False, True)]
+    return [_look(one, probes[one.confined]) for one in wanted]
 
 
-def _look(wanted: Wanted, probed: dict[str, str | None]) -> Found:
+class Probes:
+    """What was found out about folders, for tasks with the same confines."""
+
+    def __init__(self, confines: Confines | None) -> None:
+        self.confines = confines
+        self._found: dict[str, str | None] = {}
+
+    def refusal(self, folder: str, name: str | None = None) -> str | None:
+        """Why nothing, or no file of that name, can be written to this folder or, if it is
+        missing, to the nearest one above."""
+        if folder not in self._found:
+            refusal = self.confines.refusal(folder) if self.confines else None
+            self._found[folder] = refusal or _probe(folder)
+        if self.confines is None or name is None or self._found[folder] is not None:
+            return self._found[folder]
+        return self.confines.refusal_of_name(name)
+
+
+def _look(wanted: Wanted, probes: Probes) -> Found:
     path = wanted.spec.destination
     if wanted.spec.from_file is not None:
+        if wanted.confined and probes.confines is not None:
+            refusal = probes.confines.refusal(wanted.spec.from_file)
+            if refusal is not None:
+                return Found(wanted, False, refusal)
         source = sources.look(wanted.spec.from_file)
         return Found(msgspec.structs.replace(wanted, source=source), False, None)
     if path is None:
-        return Found(wanted, False, _refusal(wanted.spec.staging or "/", probed))
+        return Found(wanted, False, probes.refusal(wanted.spec.staging or "/"))
     if path.endswith("/"):
-        return Found(wanted, False, _refusal(path, probed))
+        return Found(wanted, False, probes.refusal(path))
+    folder, _, name = path.rpartition("/")
+    refusal = probes.refusal(folder or "/", name)
     try:
         mode = os.lstat(path).st_mode
     except OSError:
-        return Found(wanted, False, _refusal(str(Path(path).parent), probed))
+        return Found(wanted, False, refusal)
     if stat.S_ISDIR(mode) or (stat.S_ISLNK(mode) and Path(path).is_dir()):
-        return Found(as_folder(wanted), False, _refusal(path, probed))
-    refusal = _refusal(str(Path(path).parent), probed)
-    if not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
+        return Found(as_folder(wanted), False, probes.refusal(path))
+    if refusal is None and not stat.S_ISREG(mode) and not stat.S_ISLNK(mode):
         refusal = f"{path} is no regular file."
     return Found(wanted, True, refusal)
-
-
-def _refusal(folder: str, probed: dict[str, str | None]) -> str | None:
-    if folder not in probed:
-        probed[folder] = _probe(folder)
-    return probed[folder]
 
 
 def _probe(folder: str) -> str | None:

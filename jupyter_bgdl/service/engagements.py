@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
+from jupyter_bgdl.engine.confines import Confines
 from jupyter_bgdl.engine.protocol import Attempt, Engine, Fetch, Progress, Unit, Upload
 from jupyter_bgdl.model import Phase, SessionOptions
 from jupyter_bgdl.service.environment import Environment
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.pace import Pace, Place
+from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.rates import Meter
 from jupyter_bgdl.service.tasks import Tasks
 from jupyter_bgdl.service.units import fetch_of, mark_of, publish_of, upload_of
@@ -34,6 +36,7 @@ class Engagements:
         live: dict[int, Live],
         free: Callable[[int], None],
         environment: Environment,
+        places: Places,
     ) -> None:
         """``free`` is called, outside a transaction, with a task that waited for the engine to
         let go of it."""
@@ -43,6 +46,7 @@ class Engagements:
         self._live = live
         self._free = free
         self._environment = environment
+        self._places = places
         self._pace = Pace()
         self._in_hand: list[Unit] = []
         """Committed, and to be submitted."""
@@ -91,7 +95,8 @@ class Engagements:
 
     def publish(self, row: Row) -> None:
         """For a task in phase finishing."""
-        self.submit(publish_of(row, self._engage(row, fetching=False)))
+        attempt = self._engage(row, fetching=False)
+        self.submit(publish_of(row, attempt, self._confines(row)))
 
     def transfer(self, row: Row, options: SessionOptions) -> None:
         """For a task in phase running."""
@@ -101,8 +106,13 @@ class Engagements:
         if row["source"] is not None:
             unit = upload_of(row, attempt, options, fill)
         else:
-            unit = fetch_of(row, attempt, options, fill, mark_of(row, self._ledger.mark))
+            mark = mark_of(row, self._ledger.mark)
+            unit = fetch_of(row, attempt, options, fill, mark, self._confines(row))
         self.submit(unit)
+
+    def _confines(self, row: Row) -> Confines | None:
+        """As they are now: an administrator may have narrowed them since it was asked for."""
+        return self._places.confines(confined=bool(row["confined"]))
 
     def submit(self, unit: Unit) -> None:
         """With all others of the moment."""

@@ -21,7 +21,7 @@ from jupyter_bgdl.asks import Answer, Ask
 from jupyter_bgdl.engine import platform
 from jupyter_bgdl.engine.protocol import Engine
 from jupyter_bgdl.environment import names_in
-from jupyter_bgdl.errors import InvalidRequest, ServerUnavailable
+from jupyter_bgdl.errors import DestinationNotAllowed, InvalidRequest, ServerUnavailable
 from jupyter_bgdl.explanation import Explanation
 from jupyter_bgdl.model import (
     AttachReply,
@@ -54,6 +54,7 @@ from jupyter_bgdl.service.metrics import metrics_of
 from jupyter_bgdl.service.owner_file import BEAT
 from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.pausing import Pausing
+from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.receipts import ReceiptFolder
 from jupyter_bgdl.service.scheduler import Scheduler
@@ -101,6 +102,7 @@ class Heart:
             self._ledger, self.sessions, self._journal, self._log, self._views, emit
         )
         self._leftovers = Leftovers(self._ledger, self._in_thread, self._soon)
+        self._places = places = Places(settings)
         self._scheduler = Scheduler(
             self._ledger,
             engine,
@@ -111,9 +113,10 @@ class Heart:
             self._leftovers,
             self._log,
             held,
+            places,
         )
         self._submitter = Submitter(
-            self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers
+            self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers, places
         )
         self._endings = Endings(
             self._ledger,
@@ -293,9 +296,11 @@ class Heart:
     # Tasks
 
     async def submit(
-        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool
+        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool, confined: bool
     ) -> SubmitReply:
-        settled = await self._submitter.submit(user, identifier, specs, find_only)
+        settled = await self._submitter.submit(
+            user, identifier, specs, find_only, confined=confined
+        )
         views = [
             view
             for start in range(0, len(settled), _CHUNK)
@@ -309,9 +314,11 @@ class Heart:
         )
 
     async def settle(
-        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool
+        self, user: str, identifier: str, specs: list[TaskSpec], find_only: bool, confined: bool
     ) -> list[tuple[Match, int]]:
-        settled = await self._submitter.submit(user, identifier, specs, find_only)
+        settled = await self._submitter.submit(
+            user, identifier, specs, find_only, confined=confined
+        )
         self._scheduler.pump()
         return settled
 
@@ -388,8 +395,10 @@ class Heart:
                 wanted.cancel()  # Nothing, once it is answered.
         return CancelReply(self._tasks.view(self._task(user, identifier, number)), token)
 
-    async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
-        return await self._submitter.resume_from(user, identifier, request)
+    async def resume_from(
+        self, user: str, identifier: str, request: ResumeRequest, confined: bool
+    ) -> Submitted:
+        return await self._submitter.resume_from(user, identifier, request, confined)
 
     def _retry(self, row: Row) -> Row:
         if row["phase"] != Phase.COMPLETED:
@@ -408,12 +417,18 @@ class Heart:
         if row["keep"] is not None:
             await asyncio.to_thread(staging.forget, row["keep"])
 
-    async def moved(self, user: str, identifier: str, number: int, path: str) -> TaskView:
+    async def moved(
+        self, user: str, identifier: str, number: int, path: str, confined: bool
+    ) -> TaskView:
         row = self._task(user, identifier, number)
         if row["path"] is None:
             raise InvalidRequest("The task has no file that could have been moved.")
         if not path.startswith("/") or "\0" in path:
             raise InvalidRequest("The path must be absolute.")
+        confines = self._places.confines(confined=True) if confined else None
+        refusal = await asyncio.to_thread(confines.refusal, path) if confines else None
+        if refusal is not None:
+            raise DestinationNotAllowed(refusal)
         size = await asyncio.to_thread(destinations.size, path)
         if size is None:
             raise InvalidRequest(f"There is no file at {path}.")
@@ -447,6 +462,13 @@ class Heart:
             if parked:
                 self._journal.unpark(row)
             self._scheduler.asks.listens(row, answers, anew=parked)
+
+    async def deliver_again(self, user: str, identifier: str) -> SessionView:
+        session = self.sessions.get(user, identifier)
+        with self._ledger.transaction():
+            self._journal.unpark(session)
+            self.sessions.changed(session)
+        return self._views.session(self.sessions.get(user, identifier))
 
     async def events(
         self, user: str, identifier: str, epoch: int, after: int, limit: int

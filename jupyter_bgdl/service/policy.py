@@ -56,6 +56,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How often conditions are looked at while a discretionary session has something to do."""
     power_supply: str = POWER
     """Folder that tells of batteries and mains."""
+    contents_root: str | None = None
+    """Folder in which those may write who are confined to it; None: nowhere."""
+    allow_hidden: bool = False
+    """Also to what is hidden there."""
+    allowed_directories: tuple[str, ...] = ()
+    """Folders that everybody is confined to; none: wherever the user may write."""
     keep_finished: float = 30 * 86400.0
     """Completed tasks, and what nobody claimed of them, are forgotten after this."""
     tidy: float = 3600.0

@@ -84,16 +84,16 @@ WHERE claim IN (SELECT value FROM json_each(:claims)) AND phase <> 'completed';
 -- name: add_task
 -- Born suspended, or straight into waiting for its turn.
 INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec,
-    priority, match, host, name, folder, claim, created_at)
+    priority, match, host, name, folder, claim, confined, created_at)
 VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec,
-    :priority, :match, :host, :name, :folder, :claim, :now)
+    :priority, :match, :host, :name, :folder, :claim, :confined, :now)
 RETURNING *;
 
 -- name: add_tasks
 INSERT INTO tasks (session, number, phase, waiting_for, reason, deadline, remaining, spec,
-    priority, match, host, name, folder, claim, created_at)
+    priority, match, host, name, folder, claim, confined, created_at)
 VALUES (:session, :number, :phase, :waiting_for, :reason, :deadline, :remaining, :spec,
-    :priority, :match, :host, :name, :folder, :claim, :now);
+    :priority, :match, :host, :name, :folder, :claim, :confined, :now);
 
 -- name: new_tasks
 -- As ``unfinished``, of those that were just added.
@@ -105,7 +105,7 @@ WHERE session = :session AND number >= :first AND phase <> 'suspended' ORDER BY 
 -- is kept; a finished or cancelled one starts from nothing.
 UPDATE tasks SET generation = generation + 1, phase = :phase, waiting_for = :waiting_for,
     reason = :reason, deadline = :deadline, remaining = :remaining, spec = :spec,
-    priority = :priority, claim = :claim,
+    priority = :priority, claim = :claim, confined = :confined,
     folder = :folder, host = :host, name = :name, attempts = 0, tries = 0, status_tries = 0,
     name_tries = 0,
     refetched = 0, intent = NULL, path = NULL, size = NULL, keep = NULL, verified = 0,
@@ -286,6 +286,13 @@ WHERE id = :session AND (suspended + waiting + running > 0 OR undelivered > 0);
 
 -- name: holding_files
 SELECT * FROM tasks WHERE session = :session AND (part_path IS NOT NULL OR keep IS NOT NULL);
+
+-- name: to_come
+-- Bytes that the user's unfinished downloads still bring, by the folder that they go to.
+SELECT folder, sum(max(0, coalesce(total, 0) - received)) AS bytes FROM tasks
+WHERE phase <> 'completed' AND source IS NULL
+    AND session IN (SELECT id FROM sessions WHERE user = :user)
+GROUP BY folder;
 
 -- name: delete_session
 DELETE FROM sessions WHERE id = :id;

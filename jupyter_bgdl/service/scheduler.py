@@ -32,6 +32,7 @@ from jupyter_bgdl.service.kept_parts import KeptParts
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
+from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.policy import Settings
 from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.sessions import Sessions
@@ -65,11 +66,14 @@ class Scheduler:
         leftovers: Leftovers,
         session_log: SessionLog,
         held: dict[int, str],
+        places: Places,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
         self.environment = Environment(ledger)
-        self.engagements = Engagements(ledger, engine, tasks, live, self._free, self.environment)
+        self.engagements = Engagements(
+            ledger, engine, tasks, live, self._free, self.environment, places
+        )
         self._sessions = sessions
         self._tasks = tasks
         self._settings = settings

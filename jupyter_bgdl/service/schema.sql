@@ -63,6 +63,8 @@ CREATE TABLE sessions (
     -- Launches in a row that delivered nothing, and when the next may be, on the ledger's clock.
     fruitless INTEGER NOT NULL DEFAULT 0 CHECK (fruitless >= 0),
     launch_due REAL NOT NULL DEFAULT 0,
+    -- Wall clock when a launch began last; NULL: never.
+    launched_at REAL,
     -- Why a person is to run the launch cell; NULL: nobody need.
     launch_notice TEXT,
     -- 1: its owner is a kernel that the server started and that nobody has opened yet.
@@ -123,6 +125,8 @@ CREATE TABLE tasks (
     -- The path that it will have, casefolded and NFC: no two active tasks may share it (fault D10).
     -- NULL until the name is known.
     claim TEXT,
+    -- 1: whoever asked for it may write in the contents root only.
+    confined INTEGER NOT NULL DEFAULT 0 CHECK (confined IN (0, 1)),
 
     -- Number of the newest unit that the engine was given; reports of older ones are ignored.
     attempt INTEGER NOT NULL DEFAULT 0,

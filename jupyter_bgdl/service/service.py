@@ -148,18 +148,31 @@ class Service:
     # Tasks
 
     async def submit(
-        self, user: str, identifier: str, specs: list[TaskSpec], *, find_only: bool = False
+        self,
+        user: str,
+        identifier: str,
+        specs: list[TaskSpec],
+        *,
+        find_only: bool = False,
+        confined: bool = False,
     ) -> SubmitReply:
         """All or none. Raises :class:`InvalidRequest`, :class:`DestinationExists` or
-        :class:`DestinationNotAllowed`. ``find_only``: completed tasks are not opened again."""
-        return await self._hop(self._heart.submit(user, identifier, specs, find_only))
+        :class:`DestinationNotAllowed`. ``find_only``: completed tasks are not opened again;
+        ``confined``: their paths have to be in the contents root."""
+        return await self._hop(self._heart.submit(user, identifier, specs, find_only, confined))
 
     async def settle(
-        self, user: str, identifier: str, specs: list[TaskSpec], *, find_only: bool = False
+        self,
+        user: str,
+        identifier: str,
+        specs: list[TaskSpec],
+        *,
+        find_only: bool = False,
+        confined: bool = False,
     ) -> list[tuple[Match, int]]:
         """As :meth:`submit`, but only what became of each, and its task's number: the views of
         100,000 tasks are large. :meth:`numbered` has them."""
-        return await self._hop(self._heart.settle(user, identifier, specs, find_only))
+        return await self._hop(self._heart.settle(user, identifier, specs, find_only, confined))
 
     async def numbered(self, user: str, identifier: str, numbers: list[int]) -> list[TaskView]:
         """The tasks with these numbers, in this order."""
@@ -228,10 +241,12 @@ class Service:
         """Cancels a download, and keeps what was fetched for whoever has its resume data."""
         return await self._hop(self._heart.cancel_for_resume(user, identifier, number))
 
-    async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
+    async def resume_from(
+        self, user: str, identifier: str, request: ResumeRequest, *, confined: bool = False
+    ) -> Submitted:
         """A suspended download that goes on from resume data, of any session. Raises
         :class:`InvalidResumeData`, and what :meth:`submit` raises."""
-        return await self._hop(self._heart.resume_from(user, identifier, request))
+        return await self._hop(self._heart.resume_from(user, identifier, request, confined))
 
     async def retry(self, user: str, identifier: str, number: int) -> TaskView:
         """Opens a failed or cancelled task again; one that waits does so no longer."""
@@ -245,8 +260,11 @@ class Service:
         """Raises :class:`InvalidRequest` for a task that is not completed."""
         await self._hop(self._heart.remove(user, identifier, number))
 
-    async def moved(self, user: str, identifier: str, number: int, path: str) -> TaskView:
-        return await self._hop(self._heart.moved(user, identifier, number, path))
+    async def moved(
+        self, user: str, identifier: str, number: int, path: str, *, confined: bool = False
+    ) -> TaskView:
+        """Raises :class:`DestinationNotAllowed` for a path that ``confined`` does not allow."""
+        return await self._hop(self._heart.moved(user, identifier, number, path, confined))
 
     # Clean-up
 
@@ -305,6 +323,11 @@ class Service:
         out again, and what was asked and not answered is asked again; ``answers``: what the owner's
         delegate has methods for."""
         await self._hop(self._heart.deliver(user, identifier, epoch, parked, answers))
+
+    async def deliver_again(self, user: str, identifier: str) -> SessionView:
+        """Hand out the events again whose callbacks raised; to the owner that there is now, or to
+        the next one. Raises :class:`TaskNotFound`."""
+        return await self._hop(self._heart.deliver_again(user, identifier))
 
     async def events(
         self, user: str, identifier: str, epoch: int, *, after: int, limit: int

@@ -49,10 +49,26 @@ class Wanted(Struct, frozen=True, kw_only=True, gc=False):
     """Final, or provisional."""
     source: Source | None = None
     """The file to upload, as it was found on the disk."""
+    confined: bool = False
+    """Its paths have to be in the contents root."""
 
     @classmethod
-    def of(cls, spec: TaskSpec, host: str, name: str, source: Source | None = None) -> Wanted:
-        return cls(spec=spec, match=_match(spec), host=host, name=name, source=source)
+    def of(
+        cls,
+        spec: TaskSpec,
+        host: str,
+        name: str,
+        source: Source | None = None,
+        confined: bool = False,
+    ) -> Wanted:
+        return cls(
+            spec=spec,
+            match=_match(spec),
+            host=host,
+            name=name,
+            source=source,
+            confined=confined,
+        )
 
     @property
     def claim(self) -> str | None:
@@ -79,7 +95,7 @@ def folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
-def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
+def checked(spec: TaskSpec, options: SessionOptions, confined: bool = False) -> Wanted:
     """Raises :class:`InvalidRequest`, or :class:`DestinationNotAllowed` for a path that cannot
     be; messages never hold the URL."""
     host = _check_url(spec.request.url)
@@ -95,7 +111,7 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
         raise InvalidRequest("A task that belongs to no kernel needs a destination.")
     destination = staging = None
     if spec.from_file is not None:
-        return _checked_upload(spec, host)
+        return _checked_upload(spec, host, confined)
     if spec.destination is not None:
         destination = _absolute(spec.destination, "The destination")
         if spec.destination.endswith(("/", "/.")):
@@ -109,10 +125,10 @@ def checked(spec: TaskSpec, options: SessionOptions) -> Wanted:
         spec = msgspec.structs.replace(
             spec, checksum=checksum, destination=destination, staging=staging
         )
-    return Wanted.of(spec, host, _name(spec))
+    return Wanted.of(spec, host, _name(spec), confined=confined)
 
 
-def _checked_upload(spec: TaskSpec, host: str) -> Wanted:
+def _checked_upload(spec: TaskSpec, host: str, confined: bool) -> Wanted:
     if spec.request.method not in METHODS:
         raise InvalidRequest(
             f"The method of an upload is one of {', '.join(METHODS)}, not {spec.request.method}."
@@ -125,13 +141,13 @@ def _checked_upload(spec: TaskSpec, host: str) -> Wanted:
         raise InvalidRequest("from_file must name a file, not a folder.")
     path = _absolute(spec.from_file, "from_file")
     spec = msgspec.structs.replace(spec, from_file=path)
-    return Wanted.of(spec, host, Path(path).name)
+    return Wanted.of(spec, host, Path(path).name, confined=confined)
 
 
 def as_folder(wanted: Wanted) -> Wanted:
     """The destination turned out to be an existing folder: in there, then."""
     spec = msgspec.structs.replace(wanted.spec, destination=f"{wanted.spec.destination}/")
-    return Wanted.of(spec, wanted.host, _name(spec))
+    return Wanted.of(spec, wanted.host, _name(spec), confined=wanted.confined)
 
 
 def _name(spec: TaskSpec) -> str:

@@ -41,6 +41,7 @@ from jupyter_bgdl.service.endings import check_takes_tasks
 from jupyter_bgdl.service.kept_parts import Kept
 from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.leftovers import Leftovers
+from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.sessions import Sessions, check_identifier
 from jupyter_bgdl.service.submission import Wanted, checked
@@ -62,12 +63,14 @@ class Submitter:
         tasks: Tasks,
         scheduler: Scheduler,
         leftovers: Leftovers,
+        places: Places,
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
         self._tasks = tasks
         self._scheduler = scheduler
         self._leftovers = leftovers
+        self._places = places
         self._one_at_a_time = asyncio.Lock()
 
     async def submit(
@@ -77,10 +80,12 @@ class Submitter:
         specs: list[TaskSpec],
         find_only: bool = False,
         must_find: bool = False,
+        confined: bool = False,
     ) -> list[tuple[Match, int]]:
         """What became of each, and the number of its task. ``find_only``: what is completed stays
         so, whatever became of it. ``must_find``: what is not there raises
-        :class:`InvalidResumeData`. The caller pumps.
+        :class:`InvalidResumeData`. ``confined``: its paths have to be in the contents root. The
+        caller pumps.
 
         Raises the errors of :func:`checked`, and :class:`DestinationExists` or
         :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
@@ -91,8 +96,10 @@ class Submitter:
                     self._sessions.get_or_add(user, identifier)
             session = self._sessions.get(user, identifier)
             options = self._sessions.options(session)
-            wanted = await asyncio.to_thread(lambda: [checked(spec, options) for spec in specs])
-            found = await asyncio.to_thread(destinations.look, wanted)
+            wanted = await asyncio.to_thread(
+                lambda: [checked(spec, options, confined) for spec in specs]
+            )
+            found = await asyncio.to_thread(destinations.look, wanted, self._places)
             known = self._matches(session, found)
             published = [row["path"] for row in known.values() if row["path"] is not None]
             sizes = await asyncio.to_thread(destinations.sizes, published)
@@ -124,7 +131,9 @@ class Submitter:
         if session["launched"]:
             self._ledger.set("sessions", session["id"], unattended=1)
 
-    async def resume_from(self, user: str, identifier: str, request: ResumeRequest) -> Submitted:
+    async def resume_from(
+        self, user: str, identifier: str, request: ResumeRequest, confined: bool
+    ) -> Submitted:
         """Raises :class:`InvalidResumeData`, and what :meth:`submit` raises."""
         parts = self._scheduler.kept_parts
         kept, is_used = parts.find(user, request.resume_data)
@@ -136,7 +145,9 @@ class Submitter:
         if request.staging is not None:
             spec = msgspec.structs.replace(spec, staging=request.staging)
         # A cell that was run again finds its task.
-        settled = await self.submit(user, identifier, [spec], find_only=is_used, must_find=is_used)
+        settled = await self.submit(
+            user, identifier, [spec], find_only=is_used, must_find=is_used, confined=confined
+        )
         match, number = settled[0]
         with self._ledger.transaction():
             row = self._tasks.by_number(self._sessions.get(user, identifier), number)
@@ -277,6 +288,7 @@ class Submitter:
         been replaced. Where the file goes stays. ``only_if_new``: the same credentials are not
         tried again."""
         old = spec_of(row)
+        self._check_place(row, old, wanted)
         if old.request != wanted.spec.request:
             new = msgspec.structs.replace(old, request=wanted.spec.request)
             row = self._tasks.update(row, spec=msgspec.json.encode(new), host=wanted.host)
@@ -291,6 +303,15 @@ class Submitter:
         if wanted.spec.resume:
             row = self._scheduler.resume(row)
         return row
+
+    def _check_place(self, row: Row, old: TaskSpec, wanted: Wanted) -> None:
+        """Who may write in the contents root only has no say in what is written elsewhere: a key
+        finds a task wherever it writes."""
+        places = [(one.destination, one.staging, one.from_file) for one in (old, wanted.spec)]
+        if wanted.confined and not row["confined"] and places[0] != places[1]:
+            raise DestinationNotAllowed(
+                f"Task {row['number']} was made by a kernel, with another place for its file."
+            )
 
     def _have(self, row: Row, wanted: Wanted) -> Row:
         """The file is there already, with the checksum that was given."""
@@ -308,7 +329,8 @@ class Submitter:
         check_takes_tasks(session)
         spec = msgspec.structs.replace(spec_of(row), resume=True)
         source = None if spec.from_file is None else sources.look(spec.from_file)
-        wanted = Wanted.of(spec, row["host"], row["name"], source)
+        confined = bool(row["confined"])
+        wanted = Wanted.of(spec, row["host"], row["name"], source, confined)
         self._check_writer(wanted, row)
         return self._reopen(session, row, wanted)
 

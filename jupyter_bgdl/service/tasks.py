@@ -170,6 +170,7 @@ class Tasks:
             "name": wanted.name,
             "folder": folder,
             "claim": wanted.claim,
+            "confined": int(wanted.confined),
         }
 
     def _alive_again(self, session: Row, row: Row) -> None:

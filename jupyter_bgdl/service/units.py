@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from jupyter_bgdl.engine.confines import Confines
 from jupyter_bgdl.engine.protocol import (
     Attempt,
     Extents,
@@ -75,7 +76,14 @@ def mark_of(row: Row, ledger: str) -> str:
     return f"{ledger}-{row['generation']}"
 
 
-def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill, mark: str) -> Fetch:
+def fetch_of(
+    row: Row,
+    attempt: Attempt,
+    options: SessionOptions,
+    fill: Fill,
+    mark: str,
+    confines: Confines | None,
+) -> Fetch:
     """``mark`` as of :func:`mark_of`."""
     spec = spec_of(row)
     destination = spec.destination
@@ -91,6 +99,7 @@ def fetch_of(row: Row, attempt: Attempt, options: SessionOptions, fill: Fill, ma
         method=spec.request.method,
         headers=fill(headers_of(spec, options)),
         folder=row["folder"],
+        confines=confines,
         mark=mark,
         name=name,
         part=part_of(row),
@@ -122,7 +131,7 @@ def intent_for(row: Row, part: Part, size: int, digest: str | None, name: str) -
     return Intent(part=part, size=size, digest=digest, target=target, keep=keep)
 
 
-def publish_of(row: Row, attempt: Attempt) -> Publish:
+def publish_of(row: Row, attempt: Attempt, confines: Confines | None) -> Publish:
     intent, spec = intent_of(row), spec_of(row)
     return Publish(
         attempt=attempt,
@@ -131,6 +140,7 @@ def publish_of(row: Row, attempt: Attempt) -> Publish:
         target=intent.target,
         # A staging folder is the task's own: nothing in there is anybody else's.
         if_exists=spec.if_exists if intent.keep is None else IfExists.REPLACE,
+        confines=confines,
         keep=intent.keep,
     )
 
