@@ -23,12 +23,6 @@ def toast(page: Page, text: str) -> Any:
     return page.locator(".Toastify__toast", has_text=text)
 
 
-def shoot(page: Page, path: Path) -> None:
-    """When what slides has come to rest."""
-    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
-    page.screenshot(path=path)
-
-
 def test_what_failed_and_what_is_done_is_told_with_what_to_do(
     page: Page, jupyter: Any, transfers: Any, files: Any, shots: Path
 ) -> None:
@@ -41,13 +35,15 @@ def test_what_failed_and_what_is_done_is_told_with_what_to_do(
     failed = toast(page, f"{HOSTILE}\u2069 failed: ")
     expect(failed).to_be_visible()
     assert failed.locator("img").count() == 0
-    shoot(page, shots / f"around-failed-{jupyter.app}.png")
+    failed.click(trial=True)  # It slides in.
+    page.screenshot(path=shots / f"around-failed-{jupyter.app}.png")
     del files.status[HOSTILE]
     failed.get_by_role("button", name="Retry").click()
     expect(failed).to_have_count(0)
     done = toast(page, f"{HOSTILE}\u2069 is done")
     expect(done).to_be_visible()
-    shoot(page, shots / f"around-done-{jupyter.app}.png")
+    done.click(trial=True)
+    page.screenshot(path=shots / f"around-done-{jupyter.app}.png")
     done.get_by_role("button", name="Reveal").click()
     item = page.locator(".jp-DirListing-item.jp-mod-selected")
     expect(item).to_contain_text("onerror")
@@ -64,12 +60,12 @@ def test_what_runs_is_listed_and_paused_there_and_a_shut_down_says_what_pauses(
     page.get_by_role("tab", name=re.compile("^Running")).click()
     entry = page.locator(".jp-RunningSessions-item", has_text="listed")
     expect(entry).to_contain_text("0 of 2")
-    shoot(page, shots / f"around-running-{jupyter.app}.png")
+    page.screenshot(path=shots / f"around-running-{jupyter.app}.png")
     page.locator(".lm-MenuBar-item", has_text="File").click()
     page.locator('.lm-Menu-item[data-command="filemenu:shutdown"]').click()
     dialog = page.locator(".jp-Dialog")
     expect(dialog).to_contain_text("2 background transfers pause, and go on when the server is")
-    shoot(page, shots / f"around-shutdown-{jupyter.app}.png")
+    page.screenshot(path=shots / f"around-shutdown-{jupyter.app}.png")
     dialog.get_by_role("button", name="Cancel").click()
     entry.hover()
     entry.get_by_title("Pause", exact=True).click()
@@ -94,7 +90,7 @@ def test_the_status_bar_counts_while_the_panel_is_closed_and_can_be_switched_off
         files.address("lost.bin", size=MB),
     )
     expect(status).to_contain_text(re.compile(r"^1 · \d\.\d\sMB/s1$"))
-    shoot(page, shots / "around-status-dark.png")
+    page.screenshot(path=shots / "around-status-dark.png")
     status.get_by_role("button").click()
     expect(page.locator("#jupyter-bgdl-panel")).to_be_visible()
     transfers.jupyter.rest("POST", "/bgdl/sessions/counted/suspend")
@@ -103,4 +99,4 @@ def test_the_status_bar_counts_while_the_panel_is_closed_and_can_be_switched_off
     page.locator(".jp-PluginList").get_by_text("Background downloads").click()
     page.get_by_label("Status bar", exact=True).uncheck()
     expect(status).to_be_hidden()
-    shoot(page, shots / "around-settings-dark.png")
+    page.screenshot(path=shots / "around-settings-dark.png")
