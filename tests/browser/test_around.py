@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ def test_what_failed_and_what_is_done_is_told_with_what_to_do(
 def test_what_runs_is_listed_and_paused_there_and_a_shut_down_says_what_pauses(
     page: Page, jupyter: Any, transfers: Any, files: Any, shots: Path
 ) -> None:
+    wanted = {"raw": json.dumps({"notifyProgress": True})}
+    jupyter.rest("PUT", "/lab/api/settings/jupyter-bgdl:around", wanted)
     open_page(page, jupyter)
     transfers.attach("listed")
     transfers.submit(
@@ -60,6 +63,8 @@ def test_what_runs_is_listed_and_paused_there_and_a_shut_down_says_what_pauses(
     page.get_by_role("tab", name=re.compile("^Running")).click()
     entry = page.locator(".jp-RunningSessions-item", has_text="listed")
     expect(entry).to_contain_text("0 of 2")
+    progress = toast(page, "listed\u2069: 0 of 2 done, ")
+    progress.click(trial=True)
     page.screenshot(path=shots / f"around-running-{jupyter.app}.png")
     page.locator(".lm-MenuBar-item", has_text="File").click()
     page.locator('.lm-Menu-item[data-command="filemenu:shutdown"]').click()
@@ -70,6 +75,7 @@ def test_what_runs_is_listed_and_paused_there_and_a_shut_down_says_what_pauses(
     entry.hover()
     entry.get_by_title("Pause", exact=True).click()
     expect(entry).to_have_count(0)
+    expect(progress).to_have_count(0)
     counts = jupyter.rest("GET", "/bgdl/sessions/listed")["counts"]
     assert counts["suspended"] == 2
 
