@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import httpx
 
+from jupyter_bgdl.engine import addresses
 from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.outcomes import Abort
 
@@ -33,8 +34,8 @@ def method_after(status: int, method: str) -> str:
 def target(url: httpx.URL, response: Answer, allow_downgrade: bool) -> httpx.URL:
     """The next address, without userinfo and fragment. Raises Abort for one that is refused."""
     try:
-        found = url.join(response.extensions["location"])
-    except (httpx.InvalidURL, ValueError) as error:
+        found = addresses.parsed(response.extensions["location"], url)
+    except ValueError as error:
         raise Abort("invalid_url", "redirected to an address that is not valid") from error
     if found.scheme not in ("http", "https"):
         raise Abort("redirect_scheme", f"redirected to {found.scheme[:20]}:")
@@ -51,8 +52,8 @@ def split(text: str) -> tuple[httpx.URL, httpx.BasicAuth | None]:
     Raises Abort.
     """
     try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError) as error:
+        url = addresses.parsed(text)
+    except ValueError as error:
         raise Abort("invalid_url") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise Abort("invalid_url", "only http and https addresses with a host can be fetched")

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from jupyter_bgdl.engine import addresses
 from jupyter_bgdl.engine.names import suggested_name
 from jupyter_bgdl.engine.protocol import Source
 from jupyter_bgdl.errors import DestinationNotAllowed, InvalidRequest
@@ -178,6 +179,10 @@ def _check_origin(url: str) -> str:
     name = parts.hostname
     if not name or _NO_HOST.search(name):
         raise InvalidRequest("The URL has no host, or one that cannot be.")
+    try:
+        addresses.parsed(url)
+    except ValueError as e:
+        raise InvalidRequest("The URL has a host that can be read in more than one way.") from e
     return host
 
 
