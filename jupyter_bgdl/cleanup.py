@@ -17,8 +17,20 @@ class Usage(Struct, frozen=True, kw_only=True):
     """Completed tasks of which everything was told: a clean-up forgets them."""
 
 
+class Disk(Struct, frozen=True, kw_only=True):
+    """A file system that downloads go to; sizes in bytes."""
+
+    folder: str
+    """One of those on it that they go to."""
+    free: int
+    to_come: int
+    """Of the unfinished downloads whose sizes are known."""
+
+
 class UsageReport(Struct, frozen=True, kw_only=True):
     sessions: list[Usage]
+    disks: list[Disk] = []
+    """Of the unfinished downloads; the one that is, or will be, the shortest first."""
     kept: int = 0
     """Held by what was fetched of cancelled downloads, for resume data that nobody has used yet:
     it goes on in any session. A clean-up leaves it; it is deleted after 30 days."""

@@ -62,6 +62,8 @@ class LaunchView(Struct, frozen=True, kw_only=True):
     """Launches in a row after which no event had been delivered."""
     until: float | None = None
     """Not launched again before this moment, because the last launch was fruitless."""
+    last_run: float | None = None
+    """When the server began to run it last, in seconds since the epoch (UTC)."""
     notice: str | None = None
     """Why a person is to run it: events wait, and the server must not or cannot."""
 

@@ -30,6 +30,13 @@ def is_short(folder: str, size: int | None, part: str | None = None) -> bool:
     return room.f_bavail * room.f_frsize < needed
 
 
+def free_in(folder: str) -> tuple[int, int]:
+    """Identity of the file system on which the folder is, or will be, and its free bytes. Raises
+    OSError."""
+    room = _room_in(folder)
+    return room.f_fsid, room.f_bavail * room.f_frsize
+
+
 def _room_in(folder: str) -> os.statvfs_result:
     """Of the disk on which the folder is, or will be. Raises OSError."""
     while True:

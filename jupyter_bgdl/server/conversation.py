@@ -138,8 +138,6 @@ class Conversation:
         self._sockets.taken(self._user, session, by=self)
         if current := self._deliveries.get(session):
             if current[0].epoch == message.epoch:
-                if message.parked:
-                    current[0].rewind()
                 return
             self.released(self._user, session)
         deliveries = Deliveries(
@@ -174,7 +172,7 @@ class Conversation:
         if current is None:
             return
         if isinstance(change, EventsAdded):
-            current[0].added()
+            current[0].added(were_parked=change.were_parked)
         elif isinstance(change, OwnerChanged) and current[0].epoch < change.epoch:
             self.fenced(change)
 

@@ -38,13 +38,9 @@ class Deliveries:
         self._rewound = False
         self._more = asyncio.Event()
 
-    def added(self) -> None:
-        """The journal has more."""
-        self._more.set()
-
-    def rewind(self) -> None:
-        """Events further back, which had been parked, are to be sent again."""
-        self._rewound = True
+    def added(self, *, were_parked: bool = False) -> None:
+        """The journal has more, or has events further back that are to be sent again."""
+        self._rewound = self._rewound or were_parked
         self._more.set()
 
     def acknowledged(self, sequences: Iterable[int]) -> None:

@@ -26,6 +26,10 @@ async def resume_all(call: Call) -> model.SessionView:
     return await call.service().resume_all(call.user, call.path.identifier)
 
 
+async def deliver_again(call: Call) -> model.SessionView:
+    return await call.service().deliver_again(call.user, call.path.identifier)
+
+
 async def attach(call: Call) -> model.AttachReply:
     reply = await call.service().attach(call.user, call.path.identifier, call.body)
     if reply.is_owner:
@@ -61,6 +65,17 @@ OPERATIONS = (
         summary="One session",
         action="read",
         run=session,
+        path_type=SessionPath,
+        response=model.SessionView,
+        errors=SESSION_ERRORS,
+    ),
+    Operation(
+        method="POST",
+        path=_PATH + "/redeliver",
+        name="deliver_again",
+        summary="Deliver the events again whose callbacks raised",
+        action="write",
+        run=deliver_again,
         path_type=SessionPath,
         response=model.SessionView,
         errors=SESSION_ERRORS,

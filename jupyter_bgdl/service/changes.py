@@ -46,6 +46,8 @@ class EventsAdded(Struct, frozen=True):
 
     user: str
     session: str
+    were_parked: bool = False
+    """They are further back than what was sent last."""
 
 
 class TaskRemoved(Struct, frozen=True):

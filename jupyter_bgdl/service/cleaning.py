@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from jupyter_bgdl.cleanup import Cleaned, Usage, UsageReport
+from jupyter_bgdl.cleanup import Cleaned, Disk, Usage, UsageReport
+from jupyter_bgdl.engine.room import free_in
 from jupyter_bgdl.errors import ServerUnavailable
 from jupyter_bgdl.service import staging
 from jupyter_bgdl.service.endings import Endings
@@ -71,7 +72,9 @@ class Cleaning:
             )
         kept = await asyncio.to_thread(_size, self._kept_parts.paths(user))
         total = kept + sum(one.parts + one.staged for one in found)
-        return UsageReport(sessions=found, kept=kept, total=total)
+        to_come = {row["folder"]: row["bytes"] for row in self._ledger.all("to_come", user=user)}
+        disks = await asyncio.to_thread(_disks, to_come)
+        return UsageReport(sessions=found, disks=disks, kept=kept, total=total)
 
     async def clean(self, user: str, identifier: str | None) -> Cleaned:
         """Raises :class:`TaskNotFound` for a session that there is not."""
@@ -126,6 +129,16 @@ class Cleaning:
         for keep in keeps:
             self._leftovers.blocking(lambda keep=keep: staging.forget(keep))  # type: ignore[misc]
         return forgotten
+
+
+def _disks(to_come: Mapping[str, int]) -> list[Disk]:
+    found: dict[int, Disk] = {}
+    for folder, size in to_come.items():
+        with suppress(OSError):  # Whoever writes there finds out what is wrong with it.
+            identity, free = free_in(folder)
+            others = found[identity].to_come if identity in found else 0
+            found[identity] = Disk(folder=folder, free=free, to_come=size + others)
+    return sorted(found.values(), key=lambda disk: disk.free - disk.to_come)
 
 
 def _size(paths: Iterable[str]) -> int:

@@ -89,16 +89,17 @@ class Journal:
         return {row["task"] for row in rows if row["task"] is not None}
 
     def unpark(self, session: Row) -> None:
-        """Parked events can be handed out again: their handler was registered anew."""
+        """Parked events can be handed out again: their handler was registered anew, or somebody
+        asks for it."""
         if self._ledger.run("unpark", session=session["id"]).rowcount:
-            self._tell(session["user"], session["identifier"])
+            self._tell(session["user"], session["identifier"], were_parked=True)
 
     def land(self, session: int) -> None:
         """Another owner: what was on its way to the old one is not any more."""
         self._ledger.run("land", session=session)
 
-    def _tell(self, user: str, identifier: str) -> None:
-        change = EventsAdded(user, identifier)
+    def _tell(self, user: str, identifier: str, *, were_parked: bool = False) -> None:
+        change = EventsAdded(user, identifier, were_parked)
         self._ledger.on_commit(lambda: self._emit(change), change)
 
 

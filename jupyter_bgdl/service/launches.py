@@ -68,6 +68,7 @@ class Launches:
                 launches=1,
                 fruitless=0,
                 launch_due=0,
+                launched_at=None,
                 launch_notice=None,
             )
             self._sessions.changed(row)
@@ -110,6 +111,7 @@ class Launches:
             row,
             fruitless=row["fruitless"] + 1,
             launch_due=self._ledger.clock() + _longer(pause, row["fruitless"]),
+            launched_at=time.time(),
             launch_notice=None,
         )
 

@@ -192,6 +192,7 @@ def launch_view(row: Row, running: AbstractSet[int], clock: float, now: float) -
         running=is_running,
         fruitless=0 if is_running else row["fruitless"],
         until=now + left if waits else None,
+        last_run=row["launched_at"],
         notice=row["launch_notice"],
     )
 

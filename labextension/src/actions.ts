@@ -8,8 +8,9 @@ import { Menu } from '@lumino/widgets';
 import { bytes } from './format';
 import { IActions, TaskAction } from './host';
 import { contentsPath } from './paths';
-import { Store, TaskVerb } from './store';
-import { ITaskView } from './wire';
+import { SessionMenu } from './sessionMenu';
+import { SessionVerb, Store, TaskVerb } from './store';
+import { ISessionView, ITaskView } from './wire';
 import { Words } from './words';
 
 /** Losing more than this asks first. */
@@ -75,15 +76,30 @@ export class Actions implements IActions {
   }
 
   perform(task: ITaskView, action: TaskAction): void {
-    this._perform(task, action).catch(tell);
+    this.attempt(this._perform(task, action));
   }
 
   runLaunchCell(session: string): void {
-    this._store.runLaunchCell(session).catch(tell);
+    this.attempt(this._store.runLaunchCell(session));
   }
 
-  pauseAll(sessions: string[]): void {
-    sessions.forEach(session => void this._store.pauseAll(session).catch(tell));
+  actOnAll(sessions: string[], verb: SessionVerb): void {
+    sessions.forEach(session => this.attempt(this._store.actOnAll(session, verb)));
+  }
+
+  sessionMenu(session: ISessionView, x: number, y: number): void {
+    this._sessionMenu.open(session, x, y);
+  }
+
+  cleanUp(removable: number): void {
+    this.attempt(this._cleanUp(removable));
+  }
+
+  attempt(work: Promise<void>): void {
+    work.catch(reason => {
+      const message = reason instanceof Error ? reason.message : String(reason);
+      Notification.error(message, { autoClose: 8000 });
+    });
   }
 
   menu(task: ITaskView, x: number, y: number): void {
@@ -199,13 +215,30 @@ export class Actions implements IActions {
     window.open(URLExt.join(PageConfig.getBaseUrl(), 'tree', folder), '_blank', 'noopener');
   }
 
-  private _commands = new CommandRegistry();
-  private _chosen: ITaskView | null = null;
-}
+  private async _cleanUp(removable: number): Promise<void> {
+    const { trans } = this._words;
+    const answer = await showDialog({
+      title: trans.__('Clean up?'),
+      body: trans._n(
+        '%1 task that is over, and of which everybody was told, goes from the list, with what was fetched of it if it failed. Files that arrived stay.',
+        '%1 tasks that are over, and of which everybody was told, go from the list, with what was fetched of those that failed. Files that arrived stay.',
+        removable,
+        removable
+      ),
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Keep') }),
+        Dialog.warnButton({ label: trans.__('Clean up') })
+      ],
+      defaultButton: 0
+    });
+    if (answer.button.accept) {
+      await this._store.cleanUp();
+    }
+  }
 
-function tell(reason: unknown): void {
-  const message = reason instanceof Error ? reason.message : String(reason);
-  Notification.error(message, { autoClose: 8000 });
+  private _commands = new CommandRegistry();
+  private _sessionMenu = new SessionMenu(this._store, this._words, this);
+  private _chosen: ITaskView | null = null;
 }
 
 const ALL: TaskAction[] = ['pause', 'resume', 'retry', 'reveal', 'cancel', 'remove'];

@@ -2,8 +2,8 @@
 
 import * as React from 'react';
 
-import { Store } from './store';
-import { ITaskView } from './wire';
+import { SessionVerb, Store } from './store';
+import { ISessionView, ITaskView } from './wire';
 import { Words } from './words';
 
 /** A thing to do with a task, in the order of the menu. */
@@ -23,7 +23,13 @@ export interface IActions {
   openContents(path: string): void;
   runLaunchCell(session: string): void;
   /** Pause everything that these sessions have to do. */
-  pauseAll(sessions: string[]): void;
+  actOnAll(sessions: string[], verb: SessionVerb): void;
+  /** Open the menu with all that can be done with a session at a point of the window. */
+  sessionMenu(session: ISessionView, x: number, y: number): void;
+  /** Ask, then forget so many completed tasks with what they hold. */
+  cleanUp(removable: number): void;
+  /** Tell the person if this fails. */
+  attempt(work: Promise<void>): void;
   copy(text: string): void;
 }
 

@@ -43,7 +43,7 @@ class Item implements IRunningSessions.IRunningItem {
   }
 
   shutdown(): void {
-    this._host.actions.pauseAll([this._session.identifier]);
+    this._host.actions.actOnAll([this._session.identifier], 'suspend');
   }
 }
 
@@ -81,7 +81,10 @@ export class Running implements IRunningSessions.IManager {
   }
 
   shutdownAll(): void {
-    this._host.actions.pauseAll(this._active().map(({ identifier }) => identifier));
+    this._host.actions.actOnAll(
+      this._active().map(({ identifier }) => identifier),
+      'suspend'
+    );
   }
 
   private _active(): ISessionView[] {

@@ -3,16 +3,18 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
-import { IServer, ServerError, TaskVerb } from './store';
+import { IServer, ServerError, SessionVerb, TaskVerb } from './store';
 import {
   IExplanation,
   IFailure,
+  ILaunchCell,
   ILogLine,
   ILogPage,
   IServerInfo,
   ISessionView,
   ITaskPage,
-  ITaskView
+  ITaskView,
+  IUsageReport
 } from './wire';
 
 const PAGE = 500;
@@ -81,15 +83,44 @@ export class Server implements IServer {
     await this._request('POST', session, 'launch', 'run');
   }
 
-  async pauseAll(session: string): Promise<ISessionView> {
-    const response = await this._request('POST', session, 'suspend');
+  async launchCell(session: string): Promise<ILaunchCell> {
+    const response = await this._request('GET', session, 'launch');
+    return (await response.json()) as ILaunchCell;
+  }
+
+  async switchLaunch(session: string, enabled: boolean): Promise<void> {
+    await this._call('POST', this._address(session, 'launch', 'switch'), { enabled });
+  }
+
+  async actOnAll(session: string, verb: SessionVerb): Promise<ISessionView> {
+    const response = await this._request('POST', session, verb);
     return (await response.json()) as ISessionView;
   }
 
-  private async _request(method: string, session: string, ...rest: string[]): Promise<Response> {
+  async usage(): Promise<IUsageReport> {
+    const response = await this._call('GET', URLExt.join(this._settings.baseUrl, 'bgdl', 'usage'));
+    return (await response.json()) as IUsageReport;
+  }
+
+  async cleanUp(): Promise<void> {
+    await this._call('POST', URLExt.join(this._settings.baseUrl, 'bgdl', 'clean'), {});
+  }
+
+  private _address(session: string, ...rest: string[]): string {
     const base = URLExt.join(this._settings.baseUrl, 'bgdl', 'sessions');
-    const url = [base, encodeURIComponent(session), ...rest].join('/');
-    const response = await ServerConnection.makeRequest(url, { method }, this._settings);
+    return [base, encodeURIComponent(session), ...rest].join('/');
+  }
+
+  private _request(method: string, session: string, ...rest: string[]): Promise<Response> {
+    return this._call(method, this._address(session, ...rest));
+  }
+
+  private async _call(method: string, url: string, body?: object): Promise<Response> {
+    const said = body && {
+      body: JSON.stringify(body),
+      headers: { 'Content-Type': 'application/json' }
+    };
+    const response = await ServerConnection.makeRequest(url, { method, ...said }, this._settings);
     if (!response.ok) {
       throw new ServerError(await failure(response));
     }

@@ -8,7 +8,16 @@
 import { Channel, ChannelStatus, IEndpoint } from './channel';
 import { IReading, Meter } from './meter';
 import { State, Tasks } from './state';
-import { IErrorView, IExplanation, ILogLine, ISessionView, ITaskView, ServerMessage } from './wire';
+import {
+  IErrorView,
+  IExplanation,
+  ILaunchCell,
+  ILogLine,
+  ISessionView,
+  ITaskView,
+  IUsageReport,
+  ServerMessage
+} from './wire';
 
 /** The REST calls that the page makes; each rejects with {@link IErrorView}'s message. */
 export interface IServer extends IEndpoint {
@@ -20,11 +29,18 @@ export interface IServer extends IEndpoint {
   completed(session: string): AsyncIterable<ITaskView[]>;
   log(session: string, after: number): Promise<ILogLine[]>;
   runLaunchCell(session: string): Promise<void>;
-  pauseAll(session: string): Promise<ISessionView>;
+  launchCell(session: string): Promise<ILaunchCell>;
+  switchLaunch(session: string, enabled: boolean): Promise<void>;
+  actOnAll(session: string, verb: SessionVerb): Promise<ISessionView>;
+  usage(): Promise<IUsageReport>;
+  cleanUp(): Promise<void>;
 }
 
 /** What a person can ask of a task. */
 export type TaskVerb = 'resume' | 'suspend' | 'cancel' | 'retry';
+
+/** What a person can ask of a whole session. */
+export type SessionVerb = 'resume' | 'suspend' | 'redeliver';
 
 /** Something that changed: a task, a session, or (null) anything. */
 export interface IChange {
@@ -182,9 +198,28 @@ export class Store {
     return this._server.runLaunchCell(session);
   }
 
-  /** Pause all that a session has to do. */
-  async pauseAll(session: string): Promise<void> {
-    this._putSessions([await this._server.pauseAll(session)]);
+  /** Only for who may run code. */
+  launchCell(session: string): Promise<ILaunchCell> {
+    return this._server.launchCell(session);
+  }
+
+  /** What comes of it is told by the channel. */
+  switchLaunch(session: string, enabled: boolean): Promise<void> {
+    return this._server.switchLaunch(session, enabled);
+  }
+
+  /** Pause or resume all that a session has to do, or deliver again what was parked. */
+  async actOnAll(session: string, verb: SessionVerb): Promise<void> {
+    this._putSessions([await this._server.actOnAll(session, verb)]);
+  }
+
+  usage(): Promise<IUsageReport> {
+    return this._server.usage();
+  }
+
+  /** What is forgotten is told by the channel. */
+  cleanUp(): Promise<void> {
+    return this._server.cleanUp();
   }
 
   dispose(): void {

@@ -168,6 +168,8 @@ export interface components {
             /** @default null */
             until: number | null;
             /** @default null */
+            last_run: number | null;
+            /** @default null */
             notice: string | null;
         };
         /**
@@ -741,6 +743,8 @@ export interface components {
         /** UsageReport */
         UsageReport: {
             sessions: components["schemas"]["Usage"][];
+            /** @default [] */
+            disks: components["schemas"]["Disk"][];
             /** @default 0 */
             kept: number;
             total: number;
@@ -757,6 +761,15 @@ export interface components {
             staged: number;
             /** @default 0 */
             removable: number;
+        };
+        /**
+         * Disk
+         * @description A file system that downloads go to; sizes in bytes.
+         */
+        Disk: {
+            folder: string;
+            free: number;
+            to_come: number;
         };
         /** Cleaned */
         Cleaned: {

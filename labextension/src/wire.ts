@@ -52,6 +52,12 @@ export type ILogLine = Schemas['LogLine'];
 
 export type ILogPage = Schemas['LogPage'];
 
+/** What transfers hold on the disk, and what is to come. */
+export type IUsageReport = Schemas['UsageReport'];
+
+/** A session's launch cell with its code; only for who may run code. */
+export type ILaunchCell = Schemas['LaunchCell'];
+
 /** Body of every error answer. */
 export type IFailure = Schemas['Failure'];
 

@@ -156,6 +156,7 @@ def everything(step: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             total=int(83.6 * GB),
             total_is_known=False,
             rate=112e6 + 9e6 * (step // 5 % 4),
+            parked=2,
         ),
         session(
             "cmip6",
@@ -178,7 +179,7 @@ class Script:
         self.scene: tuple[list[dict[str, Any]], list[dict[str, Any]]] = everything(0)
         self.more: tuple[list[dict[str, Any]], list[dict[str, Any]]] = [], []
         """Sessions and tasks that rest while others move."""
-        self._revision = 1
+        self._revision = 10
 
     def connect(self, socket: WebSocketRoute) -> None:
         if self.refuse:
@@ -248,8 +249,17 @@ def open_panel(page: Page, lab: Any, path: str = "lab?reset") -> Any:
 def test_panel_in_every_state(
     page: Page, lab: Any, script: Script, theme: str, shots: Path
 ) -> None:
+    disk = {"folder": "/home/me/data", "free": int(61.2 * GB), "to_come": int(82.4 * GB)}
+    held = {"session": "era5", "parts": int(2.1 * GB), "staged": 0, "removable": 3}
+    usage = {"sessions": [held], "disks": [disk], "kept": 0, "total": int(2.1 * GB)}
+    page.route(re.compile("/bgdl/usage"), lambda route: route.fulfill(json=usage))
     panel = open_panel(page, lab)
     expect(panel.locator(".jp-bgdl-Task")).to_have_count(14)
+    expect(panel.get_by_label("The disk is short")).to_be_visible()
+    settled = script.scene[0][0] | {"revision": 9, "parked": 0}
+    page.route(re.compile("/era5/redeliver"), lambda route: route.fulfill(json=settled))
+    panel.get_by_role("treeitem", name="2 callbacks raised").press("Enter")
+    expect(panel.get_by_role("button", name="Deliver again")).to_have_count(0)
     script.play(page, 40)
     rows = panel.locator(".jp-bgdl-Row")
     assert {round(row.bounding_box()["height"]) for row in rows.all()} == {52}

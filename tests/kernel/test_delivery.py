@@ -86,6 +86,26 @@ def test_E3_a_raising_handler_is_shown_parked_and_called_again_when_registered_a
     assert kernel.run("print(calls[2:])") == "[(2, 'e3-other.bin', False)]\n"
 
 
+def test_E3_a_person_has_what_was_parked_delivered_again(
+    notebooks: Notebooks, jupyter: JupyterServer, files: FileServer
+) -> None:
+    url = files.add("e3-again.bin", content(1000))
+    kernel = notebooks.open()
+    kernel.run(
+        ATTACH.format(session="e3-again") + "raising = True\n"
+        "@session.on_finish\n"
+        "def finished(task, path):\n"
+        "    calls.append(task.redelivered)\n"
+        "    if raising: raise ValueError('no luck')\n"
+        f"session.download({url!r}, to='e3-again/'); session.wait(timeout=30); raising = False"
+    )
+    view = jupyter.post("bgdl/sessions/e3-again/redeliver", {})
+    assert (view["parked"], view["undelivered"]) == (0, 1)
+    eventually(kernel, "len(calls) > 1")
+    assert kernel.run("session.wait(timeout=30); print(calls)") == "[False, True]\n"
+    assert jupyter.post("bgdl/sessions/e3-again/redeliver", {})["undelivered"] == 0
+
+
 @pytest.mark.parametrize(
     "wait", ["session.wait(timeout=30)", "task.result(timeout=30)", "await task"]
 )

@@ -143,6 +143,7 @@ def test_real_answers_are_as_it_says(
     assert call("GET", f"{task}/explain")["why"]
     assert call("POST", f"{session}/suspend")["counts"]["waiting"] == 0
     call("POST", f"{session}/resume")
+    assert call("POST", f"{session}/redeliver")["parked"] == 0
     assert call("GET", "/bgdl/diagnose")["sessions"]
     call("POST", f"{session}/environment", {"values": {"NAME": "value"}})
     call("POST", f"{task}/cancel")

@@ -55,6 +55,24 @@ async def test_clean_forgets_what_was_told_with_its_parts_and_no_finished_file(h
     assert await part_is_gone()
 
 
+async def test_the_disks_are_told_with_what_is_to_come(house: Any) -> None:
+    await house.attach()
+    specs = [house.spec("one"), house.spec("two"), house.spec("unknown")]
+    await house.submit(*specs)
+    for size, got in ((10_000, 4096), (5_000, 0)):
+        fetch = await house.engine.fetch()
+        house.engine.headers(fetch, size)
+        house.engine.checkpoint(fetch, got)
+    await house.engine.fetch()
+
+    async def is_told() -> bool:
+        [disk] = (await house.service.usage(U)).disks
+        assert Path(disk.folder) == house.home / "out"
+        return bool(disk.to_come == 10_000 - 4096 + 5_000 and disk.free > 0)
+
+    await house.until(is_told)
+
+
 async def test_clean_keeps_what_nobody_was_told(house: Any) -> None:
     await house.attach()
     await house.submit(house.spec())

@@ -78,10 +78,10 @@ test('T16: a hostile name, reason, host and address are text', () => {
   expect(item.textContent).toContain(html);
 });
 
-test('T16: a name that turns the writing direction is isolated', () => {
+test('T16: a name that turns the writing direction is isolated, and disguises nothing', () => {
   act(() => root.render(<Name name={'invoice\u202efdp.exe-and-more'} />));
   expect(Array.from(node.querySelectorAll('bdi'), part => part.textContent).join('')).toBe(
-    'invoice\u202efdp.exe-and-more'
+    'invoice\ufffdfdp.exe-and-more'
   );
 });
 

@@ -2,9 +2,11 @@ import { IServer, Store } from '../store';
 import {
   ClientMessage,
   IExplanation,
+  ILaunchCell,
   IServerInfo,
   ISessionView,
   ITaskView,
+  IUsageReport,
   ServerMessage
 } from '../wire';
 import { aDoneTask, aSession, aTask } from './views';
@@ -92,7 +94,23 @@ class FakeServer implements IServer {
     return Promise.resolve();
   }
 
-  pauseAll(): Promise<ISessionView> {
+  launchCell(): Promise<ILaunchCell> {
+    return Promise.reject(new Error('There is none.'));
+  }
+
+  switchLaunch(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  usage(): Promise<IUsageReport> {
+    return Promise.resolve({ sessions: [], disks: [], kept: 0, total: 0 });
+  }
+
+  cleanUp(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  actOnAll(): Promise<ISessionView> {
     const counts = { ...aSession().counts, running: 0, suspended: 1 };
     return Promise.resolve(aSession({ revision: 9, counts }));
   }
@@ -306,6 +324,6 @@ test('tasks are not followed over a lost connection until they come again', () =
 test('a session that was paused is shown so at once', async () => {
   store.watch('era5');
   connect();
-  await store.pauseAll('era5');
+  await store.actOnAll('era5', 'suspend');
   expect(store.session('era5')?.counts.suspended).toBe(1);
 });

@@ -128,6 +128,7 @@ test('what waits for somebody', () => {
     enabled: true,
     running: false,
     fruitless: 0,
+    last_run: null,
     until: null,
     notice: null
   };

@@ -37,7 +37,10 @@ export function ConnectionBand(): React.JSX.Element | null {
   );
 }
 
-/** Events that nobody takes, and how to make somebody take them. */
+/**
+ * Events that nobody takes, and how to make somebody take them: an item of the tree, of which Enter
+ * does what its first button does.
+ */
 export function WaitingBand({ session }: { session: ISessionView }): React.JSX.Element | null {
   const { actions, words } = useHost();
   const { trans } = words;
@@ -48,11 +51,34 @@ export function WaitingBand({ session }: { session: ISessionView }): React.JSX.E
   }
   const canRun = launch && !launch.running && owner === null && session.undelivered > 0;
   return (
-    <div className="jp-bgdl-Band" role={launch?.notice ? 'status' : undefined}>
+    <div
+      className="jp-bgdl-Band"
+      role="treeitem"
+      aria-level={2}
+      aria-label={waits}
+      tabIndex={-1}
+      onKeyDown={event => {
+        if (event.target === event.currentTarget && (event.key === 'Enter' || event.key === ' ')) {
+          event.preventDefault();
+          event.stopPropagation();
+          event.currentTarget.querySelector('button')?.click();
+        }
+      }}
+    >
       <span className="jp-bgdl-Band-text">
         {waits}
         {launch?.notice && <span className="jp-bgdl-Band-why">{launch.notice}</span>}
       </span>
+      {session.parked > 0 && (
+        <button
+          type="button"
+          className="jp-bgdl-Button"
+          tabIndex={-1}
+          onClick={() => actions.actOnAll([session.identifier], 'redeliver')}
+        >
+          {trans.__('Deliver again')}
+        </button>
+      )}
       {(canRun || launch?.notice) && (
         <button
           type="button"

@@ -2,6 +2,7 @@
 
 import * as React from 'react';
 
+import { entriesOf } from '../entries';
 import { useHost } from '../host';
 import { ISessionView, ITaskView } from '../wire';
 import { compareTasks, lookOf } from '../words';
@@ -10,6 +11,7 @@ import { WaitingBand } from './Band';
 import { figuresOf } from './figures';
 import { Fold } from './Fold';
 import { Glyph } from './Glyph';
+import { IconButton } from './IconButton';
 import { Plot } from './Plot';
 import { TaskList, useResting, useRestingOrder } from './TaskList';
 
@@ -27,7 +29,7 @@ export interface ISessionGroupProps {
 export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
   const { session, now, live } = props;
   const host = useHost();
-  const { store, words } = host;
+  const { actions, store, words } = host;
   const { trans } = words;
   const [open, setOpen] = React.useState(true);
   const [all, setAll] = React.useState(false);
@@ -46,6 +48,14 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
   const { counts } = session;
   const hidden = Math.max(older.length, counts.done + counts.cancelled - NEWEST);
   const figures = figuresOf(host, session, now);
+  const hasMenu = live && entriesOf(session).length > 0;
+
+  const openMenu = (node: HTMLElement) => {
+    if (hasMenu) {
+      const { right, bottom } = node.getBoundingClientRect();
+      actions.sessionMenu(session, right - 24, bottom - 8);
+    }
+  };
 
   const unfold = (wanted: boolean) => {
     setAll(wanted);
@@ -69,7 +79,20 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
         tabIndex={-1}
         data-mood={figures.mood}
         onClick={() => setOpen(!open)}
+        onContextMenu={event => {
+          if (hasMenu) {
+            event.preventDefault();
+            event.stopPropagation();
+            actions.sessionMenu(session, event.clientX, event.clientY);
+          }
+        }}
         onKeyDown={event => {
+          if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
+            event.preventDefault();
+            event.stopPropagation();
+            openMenu(event.currentTarget);
+            return;
+          }
           const wanted = { Enter: !open, ' ': !open, ArrowRight: true, ArrowLeft: false }[
             event.key
           ];
@@ -87,6 +110,15 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
           {session.identifier}
         </bdi>
         <span className="jp-bgdl-Head-rate">
+          {hasMenu && (
+            <span className="jp-bgdl-Head-menu">
+              <IconButton
+                glyph="more"
+                label={trans.__('More actions')}
+                onClick={event => openMenu(event.currentTarget)}
+              />
+            </span>
+          )}
           <Plot rates={figures.rates} label={trans.__('Rate of the last minute')} />
           {figures.rate}
         </span>
