@@ -80,6 +80,27 @@ def test_what_runs_is_listed_and_paused_there_and_a_shut_down_says_what_pauses(
     assert counts["suspended"] == 2
 
 
+@pytest.mark.parametrize("jupyter", ["notebook"], indirect=True)
+def test_an_output_is_live_in_a_page_that_waits_for_a_busy_kernel(
+    page: Page, jupyter: Any, transfers: Any, files: Any
+) -> None:
+    transfers.attach("beside")
+    transfers.submit("beside", files.address("beside.bin", size=40 * MB, rate=MB))
+    bundle = {"application/vnd.jupyter-bgdl.session+json": {"version": 1, "session": "beside"}}
+    output = {"output_type": "display_data", "data": bundle, "metadata": {}}
+    jupyter.write_notebook("busy.ipynb", "import time; time.sleep(60)", outputs=[output])
+    page.goto(jupyter.notebook_address("busy.ipynb"))
+    jupyter.wait_for_kernel("busy.ipynb")
+    page.locator(".jp-Notebook .jp-CodeCell").first.click()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".jp-InputPrompt").first).to_contain_text("*")
+    # Jupyter answers its socket when the kernel does, and Chromium opens one at a time to a host.
+    other = page.context.new_page()
+    other.goto(jupyter.notebook_address("busy.ipynb"))
+    expect(other.locator(".jp-bgdl-View .jp-bgdl-Task")).to_be_visible()
+    other.close()
+
+
 def test_the_status_bar_counts_while_the_panel_is_closed_and_can_be_switched_off(
     page: Page, lab: Any, lab_transfers: Any, files: Any, shots: Path
 ) -> None:
