@@ -37,7 +37,7 @@ export function Panel(): React.JSX.Element {
       </header>
       <ConnectionBand />
       <div className="jp-bgdl-Panel-scroll">
-        {sessions.length > 0 && (
+        {sessions.length > 0 && store.answered(null) && (
           <Tree label={trans.__('Transfer sessions')}>
             {sessions.map((session, index) => (
               <SessionGroup

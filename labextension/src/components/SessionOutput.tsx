@@ -23,21 +23,22 @@ export function SessionOutput({ identifier }: { identifier: string }): React.JSX
   const { words } = useHost();
   const store = useStore();
   useWatch(identifier);
+  // Its counts may be known before: a head without rows would only jump.
+  const answered = store.answered(identifier);
   const session = store.session(identifier);
   const live = store.status === 'connected';
   return (
     <div className={live ? 'jp-bgdl-View' : 'jp-bgdl-View jp-mod-old'} data-session={identifier}>
       <ConnectionBand />
-      {session ? (
+      {session && answered && (
         <Tree label={words.trans.__('Transfer session %1', identifier)}>
           <Content session={session} live={live} />
         </Tree>
-      ) : (
-        store.answered(identifier) && (
-          <p className="jp-bgdl-View-none">
-            {words.trans.__('This server has no transfer session %1.', identifier)}
-          </p>
-        )
+      )}
+      {!session && answered && (
+        <p className="jp-bgdl-View-none">
+          {words.trans.__('This server has no transfer session %1.', identifier)}
+        </p>
       )}
     </div>
   );
