@@ -162,6 +162,10 @@ def test_a_server_of_the_wheel_serves_both(
         ours = [e for e in config["federated_extensions"] if e["name"] == "jupyter-bgdl"]
         assert len(ours) == 1
         assert get(f"{url}lab/extensions/jupyter-bgdl/{ours[0]['load']}")
+        settings = json.loads(get(f"{url}lab/api/settings/jupyter-bgdl:around"))
+        assert "statusBar" in settings["schema"]["properties"]
+    schemas = installed[0].parent.parent.glob("lib/*/site-packages/jupyter_bgdl/**/v1.yaml")
+    assert {schema.parent.name for schema in schemas} == {"task", "session", "launch"}
 
 
 def test_a_kernel_imports_it_from_the_wheel(
