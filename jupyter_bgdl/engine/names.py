@@ -19,6 +19,8 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|con
 """Device names of Windows, with or without an extension."""
 
 _FORBIDDEN = re.compile(r'[<>:"|?*\\/]')
+_ENDS = re.compile(r"^[.\s]+|[.\s]+$")
+"""Dots that hide a name, and what Windows drops at its end; any spaces, also between the dots."""
 _PLAIN = re.compile(r"[\w-](?:[\w. -]*[\w-])?", re.ASCII)
 """As nearly all names are. Nothing in them needs a look at each character."""
 _PATH = re.compile(r"(?:[^:/?#]+:)?(?://[^/?#]*)?([^?#]*)")
@@ -80,7 +82,7 @@ def _visible(name: str) -> str:
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     # Cc control, Cf format (bidi overrides), Cs lone surrogates, Zl/Zp line separators
     name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"})
-    return _FORBIDDEN.sub("_", name).strip().lstrip(".").strip().rstrip(". ")
+    return _ENDS.sub("", _FORBIDDEN.sub("_", name))
 
 
 def _shortened(name: str) -> str:

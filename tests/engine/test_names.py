@@ -38,6 +38,8 @@ def test_T6_content_disposition(value, name):
         ("..\\..\\boot.ini", "boot.ini"),
         ("C:\\x\\y.txt", "y.txt"),
         (".bashrc", "bashrc"),
+        (". .bashrc", "bashrc"),
+        ("x\u3000. ", "x"),
         ("...", "download"),
         ("", "download"),
         (".", "download"),
