@@ -117,9 +117,11 @@ def test_the_status_bar_counts_while_the_panel_is_closed_and_can_be_switched_off
         files.address("lost.bin", size=MB),
     )
     expect(status).to_contain_text(re.compile(r"^1 · \d\.\d\sMB/s1$"))
+    toast(page, "lost.bin").click(trial=True)
     page.screenshot(path=shots / "around-status-dark.png")
     status.get_by_role("button").click()
     expect(page.locator("#jupyter-bgdl-panel")).to_be_visible()
+    expect(toast(page, "lost.bin")).to_have_count(0)  # The panel shows it.
     transfers.jupyter.rest("POST", "/bgdl/sessions/counted/suspend")
     expect(status).to_contain_text("Paused")
     page.keyboard.press("Control+,")
