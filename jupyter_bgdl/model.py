@@ -310,6 +310,8 @@ class TaskView(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int = 0
     checksum: str | None = None
     verified: bool = False
+    verify: bool = True
+    """False: its submitter asked for TLS certificates not to be checked."""
     length_unverified: bool = False
     """Nothing said how long the file is: neither the response nor the one who asked for it."""
     challenge: Challenge | None = None

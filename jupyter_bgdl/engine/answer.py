@@ -15,9 +15,6 @@ class Answer(Protocol):
     def status_code(self) -> int: ...
 
     @property
-    def reason_phrase(self) -> str: ...
-
-    @property
     def is_success(self) -> bool:
         """2xx."""
 

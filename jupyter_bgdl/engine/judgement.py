@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from jupyter_bgdl.engine import response as heads
 from jupyter_bgdl.engine.answer import Answer
 from jupyter_bgdl.engine.names import suggested_name
-from jupyter_bgdl.engine.outcomes import Abort, is_retryable
+from jupyter_bgdl.engine.outcomes import Abort, is_retryable, status_words
 from jupyter_bgdl.engine.protocol import Fetch
 from jupyter_bgdl.engine.response import ContentRange
 
@@ -147,7 +147,7 @@ def refusal(response: Answer) -> Abort:
         return Abort("protocol", "a range that was not asked for", status_code=status)
     return Abort(
         "http_status",
-        f"{status} {response.reason_phrase[:80]}".strip(),
+        status_words(status),
         status_code=status,
         retry_after=heads.retry_after(response.headers),
     )

@@ -28,7 +28,7 @@ _BUFFER = 1 << 14
 
 _BLANK = re.compile(rb"\n\r?\n")
 """Ends a head, whatever its lines end with: nothing more may come."""
-_STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) ([\t\x20-\x7e]*)")
+_STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d) [\t\x20-\x7e]*")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e]*)")
 _LENGTH = re.compile(r"\d{1,18}")
 _SENDABLE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?")
@@ -128,7 +128,7 @@ class LaneAnswer:
     ) -> None:
         """``begun``: what came of the body with the head. Raises NotPlain."""
         self.url = url
-        self.status_code, self.reason_phrase, self.headers = _parsed(head)
+        self.status_code, self.headers = _parsed(head)
         self._left = _length(self.status_code, self.headers)
         if len(begun) > self._left:
             raise NotPlain
@@ -204,8 +204,8 @@ def request(url: httpx.URL, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _parsed(head: bytes) -> tuple[int, str, dict[str, str]]:
-    """Status, reason, and the fields by their names in lower case. Raises NotPlain."""
+def _parsed(head: bytes) -> tuple[int, dict[str, str]]:
+    """Status, and the fields by their names in lower case. Raises NotPlain."""
     start, *lines = head.split(b"\r\n")
     status = _STATUS.fullmatch(start)
     if status is None:
@@ -219,7 +219,7 @@ def _parsed(head: bytes) -> tuple[int, str, dict[str, str]]:
         if name in _DOUBTFUL or (name == "content-length" and name in fields):
             raise NotPlain
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    return int(status[1]), status[2].decode("ascii"), fields
+    return int(status[1]), fields
 
 
 def _length(status: int, fields: dict[str, str]) -> int:

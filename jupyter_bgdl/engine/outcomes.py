@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from http.client import responses
 
 
 class Verdict(StrEnum):
@@ -105,6 +106,11 @@ _FORBIDDEN = Outcome("http_status", Verdict.FINAL, "access denied", "http_status
 def is_retryable(status: int) -> bool:
     """Whether an idempotent request may be repeated after this status: 408, 425, 429, 5xx."""
     return status in (408, 425, 429) or 500 <= status <= 599
+
+
+def status_words(status: int) -> str:
+    """``404 Not Found``: as RFC 9110 has it, since a server's own words may say anything."""
+    return f"{status} {responses.get(status, '')}".strip()
 
 
 def outcome_of(code: str, status: int | None = None) -> Outcome:

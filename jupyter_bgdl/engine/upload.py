@@ -22,7 +22,7 @@ from jupyter_bgdl.engine.client import Asker
 from jupyter_bgdl.engine.lifeline import Lifeline
 from jupyter_bgdl.engine.metrics import Collector
 from jupyter_bgdl.engine.network import network_failure
-from jupyter_bgdl.engine.outcomes import Abort, is_retryable
+from jupyter_bgdl.engine.outcomes import Abort, is_retryable, status_words
 from jupyter_bgdl.engine.protocol import Failed, Metrics, Report, Upload, Uploaded, Withdraw
 from jupyter_bgdl.engine.resumable import ResumableUpload, dialect_of, offered
 from jupyter_bgdl.engine.sender import Sender
@@ -142,7 +142,7 @@ class UploadTransfer:
         if status == 401 or again:
             raise Abort(
                 "http_status",
-                f"{status} {response.reason_phrase[:80]}".strip(),
+                status_words(status),
                 status_code=status,
                 retry_after=heads.retry_after(response.headers),
             )

@@ -77,7 +77,12 @@ def task_line(view: TaskView, now: float) -> str:
 
 
 def condition(view: TaskView, now: float) -> str:
-    """A task's state in words."""
+    """A task's state in words, and that certificates are not checked (threat T25)."""
+    words = _condition(view, now)
+    return words if view.verify else f"{words} (certificates unchecked)"
+
+
+def _condition(view: TaskView, now: float) -> str:
     if view.phase == Phase.COMPLETED:
         if view.error is not None:
             return view.reason or view.error.message

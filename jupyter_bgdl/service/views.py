@@ -138,6 +138,7 @@ class Views:
             attempts=row["attempts"],
             checksum=spec.checksum,
             verified=bool(row["verified"]),
+            verify=spec.verify,
             length_unverified=bool(row["length_unverified"]),
             challenge=challenge,
             error=error,

@@ -44,6 +44,7 @@ export function aTask(changes: Partial<ITaskView> = {}): ITaskView {
     attempts: 1,
     checksum: null,
     verified: false,
+    verify: true,
     length_unverified: false,
     challenge: null,
     error: null,
