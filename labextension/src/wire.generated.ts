@@ -226,6 +226,8 @@ export interface components {
             checksum: string | null;
             /** @default false */
             verified: boolean;
+            /** @default true */
+            verify: boolean;
             /** @default false */
             length_unverified: boolean;
             /** @default null */
