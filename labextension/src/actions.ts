@@ -39,10 +39,18 @@ export class Actions implements IActions {
         }
       });
     }
-    this._commands.addCommand('copy-address', {
-      label: this._words.trans.__('Copy address'),
-      execute: () => this.copy(this._chosen?.url ?? '')
-    });
+    const { trans } = this._words;
+    const copies: [string, string, (task: ITaskView) => string | null | undefined][] = [
+      ['copy-address', trans.__('Copy address'), task => task.url],
+      ['copy-path', trans.__('Copy path'), task => task.path],
+      ['copy-error', trans.__('Copy error'), task => task.error?.message]
+    ];
+    for (const [command, label, text] of copies) {
+      this._commands.addCommand(command, {
+        label,
+        execute: () => this.copy((this._chosen && text(this._chosen)) ?? '')
+      });
+    }
   }
 
   available(task: ITaskView): TaskAction[] {
@@ -91,6 +99,10 @@ export class Actions implements IActions {
     this._sessionMenu.open(session, x, y);
   }
 
+  newDownload(): void {
+    void this._application.commands.execute('jupyter-bgdl:new-download');
+  }
+
   cleanUp(removable: number): void {
     this.attempt(this._cleanUp(removable));
   }
@@ -111,6 +123,12 @@ export class Actions implements IActions {
     }
     menu.addItem({ type: 'separator' });
     menu.addItem({ command: 'copy-address' });
+    if (task.path !== null) {
+      menu.addItem({ command: 'copy-path' });
+    }
+    if (task.error) {
+      menu.addItem({ command: 'copy-error' });
+    }
     menu.open(x, y);
   }
 

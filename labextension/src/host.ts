@@ -26,6 +26,8 @@ export interface IActions {
   actOnAll(sessions: string[], verb: SessionVerb): void;
   /** Open the menu with all that can be done with a session at a point of the window. */
   sessionMenu(session: ISessionView, x: number, y: number): void;
+  /** Ask for new downloads. */
+  newDownload(): void;
   /** Ask, then forget so many completed tasks with what they hold. */
   cleanUp(removable: number): void;
   /** Tell the person if this fails. */

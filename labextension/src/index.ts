@@ -10,6 +10,7 @@ import { IJupyterWidgetRegistry } from '@jupyter-widgets/base';
 import { Actions } from './actions';
 import { Announcer } from './announcer';
 import { around } from './around';
+import { commands } from './commands';
 import { IHost } from './host';
 import { downloadIcon } from './icon';
 import { OPEN, PANEL_ID, PanelWidget } from './panel';
@@ -112,4 +113,4 @@ const widget: JupyterFrontEndPlugin<void> = {
   }
 };
 
-export default [sessions, panel, output, widget, around];
+export default [sessions, panel, output, widget, around, commands];

@@ -12,6 +12,7 @@ import {
   ILogPage,
   IServerInfo,
   ISessionView,
+  ISpec,
   ITaskPage,
   ITaskView,
   IUsageReport
@@ -95,6 +96,10 @@ export class Server implements IServer {
   async actOnAll(session: string, verb: SessionVerb): Promise<ISessionView> {
     const response = await this._request('POST', session, verb);
     return (await response.json()) as ISessionView;
+  }
+
+  async submit(session: string, specs: ISpec[]): Promise<void> {
+    await this._call('POST', this._address(session, 'tasks'), { tasks: specs });
   }
 
   async usage(): Promise<IUsageReport> {

@@ -14,6 +14,7 @@ import {
   ILaunchCell,
   ILogLine,
   ISessionView,
+  ISpec,
   ITaskView,
   IUsageReport,
   ServerMessage
@@ -32,6 +33,7 @@ export interface IServer extends IEndpoint {
   launchCell(session: string): Promise<ILaunchCell>;
   switchLaunch(session: string, enabled: boolean): Promise<void>;
   actOnAll(session: string, verb: SessionVerb): Promise<ISessionView>;
+  submit(session: string, specs: ISpec[]): Promise<void>;
   usage(): Promise<IUsageReport>;
   cleanUp(): Promise<void>;
 }
@@ -211,6 +213,11 @@ export class Store {
   /** Pause or resume all that a session has to do, or deliver again what was parked. */
   async actOnAll(session: string, verb: SessionVerb): Promise<void> {
     this._putSessions([await this._server.actOnAll(session, verb)]);
+  }
+
+  /** All or none. What comes of it is told by the channel. */
+  submit(session: string, specs: ISpec[]): Promise<void> {
+    return this._server.submit(session, specs);
   }
 
   usage(): Promise<IUsageReport> {

@@ -58,6 +58,9 @@ export type IUsageReport = Schemas['UsageReport'];
 /** A session's launch cell with its code; only for who may run code. */
 export type ILaunchCell = Schemas['LaunchCell'];
 
+/** A task that is handed in; what is left out is as by default. */
+export type ISpec = Partial<Omit<Schemas['TaskSpec'], 'request'>> & { request: { url: string } };
+
 /** Body of every error answer. */
 export type IFailure = Schemas['Failure'];
 

@@ -102,6 +102,10 @@ class FakeServer implements IServer {
     return Promise.resolve();
   }
 
+  submit(): Promise<void> {
+    return Promise.resolve();
+  }
+
   usage(): Promise<IUsageReport> {
     return Promise.resolve({ sessions: [], disks: [], kept: 0, total: 0 });
   }

@@ -1,4 +1,4 @@
-/** What the panel shows where there is nothing yet: a sentence, and code to copy. */
+/** What the panel shows where there is nothing yet: a sentence, code to copy, a button. */
 
 import * as React from 'react';
 
@@ -30,6 +30,9 @@ export function Empty(): React.JSX.Element {
         </pre>
         <IconButton glyph="copy" label={trans.__('Copy code')} onClick={() => actions.copy(CODE)} />
       </div>
+      <button type="button" className="jp-bgdl-Button" onClick={() => actions.newDownload()}>
+        {trans.__('New download…')}
+      </button>
     </div>
   );
 }

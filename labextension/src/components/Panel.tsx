@@ -27,6 +27,13 @@ export function Panel(): React.JSX.Element {
     >
       <header className="jp-bgdl-Panel-top">
         <h2>{trans.__('Background downloads')}</h2>
+        {live && (
+          <IconButton
+            glyph="add"
+            label={trans.__('New download…')}
+            onClick={() => actions.newDownload()}
+          />
+        )}
         {live && moving.length > 0 && (
           <IconButton
             glyph="paused"
