@@ -6,6 +6,7 @@
 import { Notification } from '@jupyterlab/apputils';
 
 import { figuresOf } from './components/figures';
+import { shownName } from './format';
 import { IHost } from './host';
 import { INews, News } from './news';
 import { Settings } from './settings';
@@ -175,11 +176,12 @@ function put(
 }
 
 /** A name in a sentence: it gives way in the middle, and its direction stays its own. */
-export function shown(name: string): string {
-  const letters = Array.from(name);
+function shown(name: string): string {
+  const whole = shownName(name);
+  const letters = Array.from(whole);
   const text =
     letters.length <= LONGEST_NAME
-      ? name
+      ? whole
       : `${letters.slice(0, LONGEST_NAME - NAME_END - 1).join('')}…${letters.slice(-NAME_END).join('')}`;
   return `\u2068${text}\u2069`;
 }
