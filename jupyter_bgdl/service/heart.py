@@ -46,6 +46,7 @@ from jupyter_bgdl.service.cleaning import Cleaning
 from jupyter_bgdl.service.diagnosis import Diagnosis
 from jupyter_bgdl.service.endings import Endings
 from jupyter_bgdl.service.explain import Explainer
+from jupyter_bgdl.service.inspection import inspect
 from jupyter_bgdl.service.journal import Journal, event
 from jupyter_bgdl.service.launches import Launches
 from jupyter_bgdl.service.ledger import Ledger, as_json
@@ -161,6 +162,7 @@ class Heart:
             return False
         try:
             self._ledger.open()
+            inspect(self._ledger)
             self._scheduler.start(loop)
             self._endings.recover()
         except ServerUnavailable as e:

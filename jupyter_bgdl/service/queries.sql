@@ -347,3 +347,23 @@ SELECT 1 FROM tasks WHERE session = :session AND phase <> 'completed' AND NOT un
 
 -- name: drop_events
 DELETE FROM events WHERE session = :session;
+
+-- name: every_session
+SELECT id, options, owner, launch, answers, environment FROM sessions;
+
+-- name: every_task
+SELECT id, phase, spec, name, folder, part_path, extents, response, challenge, metrics, held,
+    source, resumption, intent
+FROM tasks;
+
+-- name: every_event
+SELECT session, sequence, body FROM events WHERE body IS NOT NULL;
+
+-- name: delete_event
+DELETE FROM events WHERE session = :session AND sequence = :sequence;
+
+-- name: every_kept_part
+SELECT digest, body FROM kept_parts;
+
+-- name: delete_kept_part
+DELETE FROM kept_parts WHERE digest = :digest;
