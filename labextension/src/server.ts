@@ -65,10 +65,11 @@ export class Server implements IServer {
     return (await response.json()) as IExplanation;
   }
 
-  async *completed(session: string): AsyncIterable<ITaskView[]> {
+  async *tasks(session: string, completed: boolean): AsyncIterable<ITaskView[]> {
     let after: number | null = 0;
     while (after !== null) {
-      const query = `tasks?completed=true&limit=${PAGE}&after=${after}`;
+      const only = completed ? 'completed=true&' : '';
+      const query = `tasks?${only}limit=${PAGE}&after=${after}`;
       const page = (await (await this._request('GET', session, query)).json()) as ITaskPage;
       yield page.tasks;
       after = page.next;

@@ -27,7 +27,8 @@ export interface IServer extends IEndpoint {
   /** Null: there is no such task. */
   task(session: string, number: number): Promise<ITaskView | null>;
   explain(session: string, number: number): Promise<IExplanation>;
-  completed(session: string): AsyncIterable<ITaskView[]>;
+  /** Page by page; `completed`: those alone. */
+  tasks(session: string, completed: boolean): AsyncIterable<ITaskView[]>;
   log(session: string, after: number): Promise<ILogLine[]>;
   runLaunchCell(session: string): Promise<void>;
   launchCell(session: string): Promise<ILaunchCell>;
@@ -182,7 +183,14 @@ export class Store {
 
   /** Fetch all completed tasks of a session, page by page. */
   async fetchCompleted(session: string): Promise<void> {
-    for await (const page of this._server.completed(session)) {
+    for await (const page of this._server.tasks(session, true)) {
+      this._putTasks(page);
+    }
+  }
+
+  /** Fetch all tasks of a session, page by page. */
+  async fetchAll(session: string): Promise<void> {
+    for await (const page of this._server.tasks(session, false)) {
       this._putTasks(page);
     }
   }

@@ -267,6 +267,18 @@ def test_panel_in_every_state(
     expect(panel.get_by_text(re.compile(r"Starts (tonight|tomorrow) at 02:02"))).to_be_visible()
     expect(panel.get_by_text(HOSTILE)).to_be_visible()
     panel.screenshot(path=shots / f"panel-{theme}.png")
+    panel.get_by_role("button", name="Filter").click()
+    panel.get_by_label("Filter by name").fill("ssp585")
+    expect(panel.locator('[data-session="era5"]')).to_have_count(0)
+    panel.get_by_label("Filter by state").select_option("Waiting")
+    expect(rows).to_have_count(4)
+    panel.screenshot(path=shots / f"panel-filter-{theme}.png")
+    assert serious_faults(page, PANEL) == []
+    panel.get_by_label("Filter by name").fill("nothing like it")
+    expect(panel.get_by_text("Nothing matches")).to_be_visible()
+    panel.get_by_role("button", name="Clear filter").click()
+    panel.get_by_role("button", name="Filter").click()
+    expect(rows).to_have_count(14)
     assert serious_faults(page, PANEL) == []
     rows.first.hover()
     expect(rows.first.get_by_label("Pause")).to_be_visible()

@@ -70,7 +70,7 @@ class FakeServer implements IServer {
     return Promise.resolve(null);
   }
 
-  async *completed(): AsyncIterable<ITaskView[]> {
+  async *tasks(): AsyncIterable<ITaskView[]> {
     yield await Promise.resolve([aDoneTask({ task_identifier: 70 })]);
     yield await Promise.resolve([aDoneTask({ task_identifier: 71 })]);
   }

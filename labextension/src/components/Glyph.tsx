@@ -5,6 +5,7 @@ import * as React from 'react';
 /** Outlines, and for the few that need it a filled shape. */
 const LINES = {
   download: 'M8 2v8M4.7 6.9 8 10.2l3.3-3.3M3 13.5h10',
+  filter: 'M2.5 4.5h11M4.8 8h6.4M6.8 11.5h2.4',
   add: 'M8 3v10M3 8h10',
   upload: 'M8 10.2v-8M4.7 5.3 8 2l3.3 3.3M3 13.5h10',
   retry: 'M13.2 8.6A5.3 5.3 0 1 1 11.9 4.4L13.4 6M13.4 2.4V6H9.8',

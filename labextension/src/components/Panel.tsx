@@ -2,11 +2,16 @@
 
 import * as React from 'react';
 
+import { IFilter, isFiltering, matches, NO_FILTER } from '../filter';
 import { useHost, useNow, useStore, useWatch } from '../host';
+import { Store } from '../store';
 import { isActive } from '../traffic';
+import { ISessionView } from '../wire';
+import { total } from '../words';
 import { ConnectionBand } from './Band';
 import { DiskFooter } from './DiskFooter';
 import { Empty } from './Empty';
+import { FilterBar } from './FilterBar';
 import { IconButton } from './IconButton';
 import { SessionGroup } from './SessionGroup';
 import { Tree } from './Tree';
@@ -19,6 +24,8 @@ export function Panel(): React.JSX.Element {
   useWatch(null);
   const { sessions } = store;
   const live = store.status === 'connected';
+  const [filter, setFilter] = React.useState<IFilter | null>(null);
+  const shown = filter ? sessions.filter(session => hasMatch(store, session, filter)) : sessions;
   const moving = sessions.filter(isActive).map(({ identifier }) => identifier);
   return (
     <section
@@ -34,6 +41,13 @@ export function Panel(): React.JSX.Element {
             onClick={() => actions.newDownload()}
           />
         )}
+        {sessions.length > 0 && (
+          <IconButton
+            glyph="filter"
+            label={trans.__('Filter')}
+            onClick={() => setFilter(filter ? null : NO_FILTER)}
+          />
+        )}
         {live && moving.length > 0 && (
           <IconButton
             glyph="paused"
@@ -42,25 +56,45 @@ export function Panel(): React.JSX.Element {
           />
         )}
       </header>
+      {filter && <FilterBar filter={filter} onChange={setFilter} />}
       <ConnectionBand />
       <div className="jp-bgdl-Panel-scroll">
-        {sessions.length > 0 && store.answered(null) && (
+        {shown.length > 0 && store.answered(null) && (
           <Tree label={trans.__('Transfer sessions')}>
-            {sessions.map((session, index) => (
+            {shown.map((session, index) => (
               <SessionGroup
                 key={session.identifier}
                 session={session}
                 now={now}
                 live={live}
                 position={index + 1}
-                size={sessions.length}
+                size={shown.length}
+                filter={filter ?? NO_FILTER}
               />
             ))}
           </Tree>
+        )}
+        {shown.length === 0 && sessions.length > 0 && (
+          <p className="jp-bgdl-Panel-none">
+            {trans.__('Nothing matches')}
+            <button type="button" className="jp-bgdl-Link" onClick={() => setFilter(NO_FILTER)}>
+              {trans.__('Clear filter')}
+            </button>
+          </p>
         )}
         {sessions.length === 0 && live && store.answered(null) && <Empty />}
       </div>
       <DiskFooter sessions={sessions} now={now} live={live} />
     </section>
+  );
+}
+
+/** A session stays in sight while not all of its tasks are known, or nothing is asked for. */
+function hasMatch(store: Store, session: ISessionView, filter: IFilter): boolean {
+  const tasks = store.tasks(session.identifier);
+  return (
+    !isFiltering(filter) ||
+    tasks.size < total(session.counts) ||
+    Array.from(tasks.values()).some(task => matches(task, filter))
   );
 }

@@ -3,9 +3,10 @@
 import * as React from 'react';
 
 import { entriesOf } from '../entries';
+import { IFilter, isFiltering, matches } from '../filter';
 import { useHost } from '../host';
 import { ISessionView, ITaskView } from '../wire';
-import { compareTasks, lookOf } from '../words';
+import { compareTasks, lookOf, total } from '../words';
 import { Bar } from './Bar';
 import { WaitingBand } from './Band';
 import { figuresOf } from './figures';
@@ -24,10 +25,11 @@ export interface ISessionGroupProps {
   live: boolean;
   position: number;
   size: number;
+  filter: IFilter;
 }
 
 export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
-  const { session, now, live } = props;
+  const { session, now, live, filter } = props;
   const host = useHost();
   const { actions, store, words } = host;
   const { trans } = words;
@@ -39,14 +41,17 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the map is new when a task is
     [store.tasks(session.identifier)]
   );
-  const finished = sorted.filter(isFinished);
+  const filters = isFiltering(filter);
+  const chosen = filters ? sorted.filter(task => matches(task, filter)) : sorted;
+  // What is asked for is not folded.
+  const finished = filters ? [] : sorted.filter(isFinished);
   const rows = useRestingOrder(
-    [...sorted.filter(task => !isFinished(task)), ...finished.slice(0, NEWEST)],
+    [...chosen.filter(task => filters || !isFinished(task)), ...finished.slice(0, NEWEST)],
     resting
   );
   const older = finished.slice(NEWEST);
   const { counts } = session;
-  const hidden = Math.max(older.length, counts.done + counts.cancelled - NEWEST);
+  const hidden = filters ? 0 : Math.max(older.length, counts.done + counts.cancelled - NEWEST);
   const figures = figuresOf(host, session, now);
   const hasMenu = live && entriesOf(session).length > 0;
 
@@ -56,6 +61,15 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
       actions.sessionMenu(session, right - 24, bottom - 8);
     }
   };
+
+  const isPartial = sorted.length < total(counts);
+  React.useEffect(() => {
+    if (filters && live && isPartial) {
+      store.fetchAll(session.identifier).catch(reason => {
+        console.warn('jupyter-bgdl: the tasks to filter could not be fetched', reason);
+      });
+    }
+  }, [store, filters, live, isPartial, session.identifier]);
 
   const unfold = (wanted: boolean) => {
     setAll(wanted);
