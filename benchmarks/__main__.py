@@ -9,6 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 
 from benchmarks import (
+    bar_latency,
     checksum,
     cpu_per_gb,
     handler_latency,
@@ -17,6 +18,7 @@ from benchmarks import (
     one_file_http,
     one_file_http_engine,
     one_file_https,
+    page_load,
     results,
     segments,
     small_files,
@@ -44,6 +46,8 @@ FIGURES: dict[str, Measure] = {
     "handler-latency-p99": handler_latency.measure,
     kernel_import.NAME: kernel_import.measure,
     **dict.fromkeys(large_session.NAMES, large_session.measure),
+    bar_latency.NAME: bar_latency.measure,
+    **dict.fromkeys(page_load.NAMES, page_load.measure),
 }
 """By name. Figures with the same function are measured in the same run."""
 
