@@ -140,7 +140,7 @@ def test_a_part_of_a_mirror_goes_on_from_it(bench, server, mirror, large):
     assert len(server.requests) == 1
 
 
-def test_what_was_given_for_one_origin_stays_there(bench, server, mirror, large):
+def test_T10_what_was_given_for_one_origin_stays_there(bench, server, mirror, large):
     given = {"X-Api-Key": "canary", "Authorization": "Bearer canary", "Cookie": "a=canary"}
     server.answer = lambda x: x.reply("503 Busy")
     mirror.answer = Ranged(large[:MIB])

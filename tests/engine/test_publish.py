@@ -100,7 +100,7 @@ def test_D6_a_part_that_was_deleted(bench, ready):
     assert bench.publish(ready, bench.folder / "x").code == "part_lost"
 
 
-def test_D6_a_part_that_was_swapped_for_a_link(bench, ready, tmp_path):
+def test_D6_T8_a_part_that_was_swapped_for_a_link(bench, ready, tmp_path):
     part = Path(ready.part.path)
     part.rename(tmp_path / "elsewhere")
     part.symlink_to(tmp_path / "elsewhere")
@@ -139,7 +139,7 @@ def test_D6_a_part_deleted_while_it_is_filled(bench, server, resource, body):
     assert bench.end_of(unit.attempt).code == "part_lost"
 
 
-def test_D8_a_folder_that_was_swapped_for_a_link(bench, ready, tmp_path):
+def test_D8_T8_a_folder_that_was_swapped_for_a_link(bench, ready, tmp_path):
     bench.folder.rename(tmp_path / "moved")
     (tmp_path / "other").mkdir()
     bench.folder.symlink_to(tmp_path / "other")

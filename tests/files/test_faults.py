@@ -22,6 +22,7 @@ IDS = [
     *(f"U{n}" for n in range(1, 6)),
     "L1",
     "L2",
+    *(f"T{n}" for n in range(1, 26)),
 ]
 
 
@@ -35,7 +36,7 @@ def named_in_tests() -> set[str]:
 
 def test_every_row_is_in_the_document() -> None:
     assert list(documented()) == IDS
-    assert len(IDS) == 91
+    assert len(IDS) == 116
 
 
 def test_every_row_has_a_test() -> None:

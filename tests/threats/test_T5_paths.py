@@ -249,7 +249,7 @@ def test_T5_folders_narrow_each_other(tmp_path: Path) -> None:
     assert common([root], [alike]) == ()
 
 
-def test_T5_a_link_that_is_swapped_all_the_time_leads_nowhere(tmp_path: Path) -> None:
+def test_T5_T8_a_link_that_is_swapped_all_the_time_leads_nowhere(tmp_path: Path) -> None:
     root, outside = tmp_path / "root", tmp_path / "outside"
     for folder in (root / "sub", outside):
         folder.mkdir(parents=True)
