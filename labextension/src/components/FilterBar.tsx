@@ -24,14 +24,12 @@ export function FilterBar({ filter, onChange }: IFilterBarProps): React.JSX.Elem
       <input
         type="text"
         autoFocus
-        className="jp-mod-styled"
         placeholder={trans.__('Filter by name')}
         aria-label={trans.__('Filter by name')}
         value={filter.text}
         onChange={event => onChange({ ...filter, text: event.target.value })}
       />
       <select
-        className="jp-mod-styled"
         aria-label={trans.__('Filter by state')}
         value={filter.group}
         onChange={event => onChange({ ...filter, group: event.target.value as Group })}
