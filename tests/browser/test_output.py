@@ -63,7 +63,7 @@ def started(page: Page, jupyter: Any, files: Any, request: pytest.FixtureRequest
     session = re.sub(r"\W+", "-", request.node.name)
     notebook = f"{session}.ipynb"
     url = files.address(f"{session}.bin", size=90 * MB, rate=MB)
-    cells = (CELL.format(session=session, url=url), "import time; time.sleep(60)")
+    cells = (CELL.format(session=session, url=url), "import time; time.sleep(30)")
     jupyter.write_notebook(notebook, *cells)
     open_notebook(page, jupyter, notebook)
     run(page, 0)
@@ -136,17 +136,6 @@ def test_five_restarts_from_the_menu_progress_never_goes_back_one_callback(
 def test_live_after_a_reload(page: Page, jupyter: Any, started: str) -> None:
     save(page)
     open_notebook(page, jupyter, started)
-    expect_live(page)
-
-
-def test_live_after_a_reload_while_the_kernel_is_busy(
-    page: Page, jupyter: Any, started: str
-) -> None:
-    """Jupyter answers the kernel's websocket late then, and Chromium opens one after the other."""
-    save(page)
-    run(page, 1)
-    expect_kernel(page, "busy")
-    page.goto(jupyter.notebook_address(started))
     expect_live(page)
 
 
