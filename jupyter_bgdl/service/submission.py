@@ -154,7 +154,7 @@ def as_folder(wanted: Wanted) -> Wanted:
 def _name(spec: TaskSpec) -> str:
     if spec.destination is None or spec.destination.endswith("/"):
         return suggested_name(spec.request.url)
-    return Path(spec.destination).name
+    return spec.destination.rpartition("/")[2]
 
 
 def _check_url(url: str) -> str:
