@@ -14,6 +14,7 @@
     ├── InvalidResumeData                      (also a ValueError)
     ├── DestinationExists                      (also a FileExistsError)
     ├── DestinationNotAllowed                  (also a PermissionError)
+    ├── QuotaExceeded
     ├── LaunchError
     ├── StillRunning                           (also a TimeoutError)
     └── TransferError
@@ -136,6 +137,13 @@ class DestinationNotAllowed(BackgroundTransferError, PermissionError):
 
     code = "destination_not_allowed"
     status = 403
+
+
+class QuotaExceeded(BackgroundTransferError):
+    """The server allows no more of this."""
+
+    code = "quota_exceeded"
+    status = 429
 
 
 class LaunchError(BackgroundTransferError):

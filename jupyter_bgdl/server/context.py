@@ -17,6 +17,8 @@ class Context:
     def __init__(self) -> None:
         self.secret = secrets.token_urlsafe(32)
         self.sockets = Sockets()
+        self.max_body_size = 128 * 2**20
+        """Bytes of a request's body."""
         self.stops_when_idle = False
         """Whether the server may be stopped for inactivity while transfers only wait."""
         self._service: Service | None = None

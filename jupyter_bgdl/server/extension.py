@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import threading
 from datetime import UTC, datetime
@@ -82,6 +83,38 @@ class BackgroundTransfers(ExtensionApp):
         None,
         help=f"""What all transfers together may move: {FORM}. It can be changed while transfers
         run.""",
+    ).tag(config=True)
+
+    max_sessions = Integer(
+        Settings().max_sessions, min=1, help="How many sessions there may be."
+    ).tag(config=True)
+    max_tasks = Integer(
+        Settings().max_tasks,
+        min=1,
+        help="How many tasks there may be, those included that are completed and not forgotten.",
+    ).tag(config=True)
+    max_tasks_per_session = Integer(
+        Settings().max_tasks_per_session, min=1, help="The same, of one session."
+    ).tag(config=True)
+    max_events_per_session = Integer(
+        Settings().max_events_per_session,
+        min=1,
+        help="A session takes no new tasks while so many of its events were not heard.",
+    ).tag(config=True)
+    max_bytes = Integer(
+        None,
+        allow_none=True,
+        min=0,
+        help="""Bytes that unfinished and staged downloads may hold, with what they are to bring;
+        None: as the disk allows. One for which that is too little fails, and can be retried.""",
+    ).tag(config=True)
+    max_bytes_per_session = Integer(
+        None, allow_none=True, min=0, help="The same, of one session."
+    ).tag(config=True)
+    max_body_size = Integer(
+        Context().max_body_size,
+        min=1,
+        help="Bytes of the body of a request; ServerApp.max_body_size holds before that.",
     ).tag(config=True)
 
     allowed_directories = List(
@@ -216,6 +249,7 @@ class BackgroundTransfers(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         self._context = Context()
+        self._context.max_body_size = self.max_body_size
         self.handlers.extend(handlers(self._context))
 
     async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
@@ -232,6 +266,12 @@ class BackgroundTransfers(ExtensionApp):
                 max_active_tasks=self.max_active_tasks,
                 discretionary_load=self.discretionary_load,
                 discretionary_hours=self.discretionary_hours,
+                max_sessions=self.max_sessions,
+                max_tasks=self.max_tasks,
+                max_tasks_per_session=self.max_tasks_per_session,
+                max_events_per_session=self.max_events_per_session,
+                max_bytes=self.max_bytes,
+                max_bytes_per_session=self.max_bytes_per_session,
                 allowed_directories=tuple(str(_absolute(one)) for one in self.allowed_directories),
                 contents_root=_contents_root(serverapp),
                 allow_hidden=serverapp.contents_manager.allow_hidden,
@@ -241,6 +281,7 @@ class BackgroundTransfers(ExtensionApp):
         self._context.sockets.start(asyncio.get_running_loop())
         self._service.subscribe(self._context.sockets.changed)
         self._service.start()
+        atexit.register(self._close_at_exit)
         self._context.service = self._service
         self._lifecycle = Lifecycle(self._service, serverapp.event_logger)
         self._lifecycle.start()
@@ -254,7 +295,8 @@ class BackgroundTransfers(ExtensionApp):
         self._activity.start()
         self._credentials = CredentialsFile(Path(jupyter_runtime_dir()))
         credentials = Credentials(
-            url=url,
+            # Without a port there is nothing that a kernel could be told.
+            url="" if serverapp.sock else url,
             token=self._context.secret,
             pid=self._credentials.pid,
             certificate=str(_absolute(serverapp.certfile)) if tls else None,
@@ -287,11 +329,21 @@ class BackgroundTransfers(ExtensionApp):
         count = self._keep_alive.count if self._keep_alive is not None else 0
         return {"transfers": count} if count else None
 
+    def _close_at_exit(self) -> None:
+        # An interrupt, where no terminal is, ends jupyter_server without stopping its extensions;
+        # that is how a hub stops its users' servers.
+        if self._service is not None:
+            self._context.sockets.stop()
+            self._service.close(_CLOSE)
+            if self._credentials is not None:
+                self._credentials.remove()
+
     async def stop_extension(self) -> None:
         """Checkpoint and stop, within ``_CLOSE`` and a second; whatever fails is logged."""
         service, self._service = self._service, None
         if service is None:
             return
+        atexit.unregister(self._close_at_exit)
         if self._activity is not None:
             self._activity.stop()
         moving = service.moving

@@ -34,6 +34,12 @@ class UnsupportedMediaType(errors.InvalidRequest):
     status = 415
 
 
+class BodyTooLarge(errors.QuotaExceeded):
+    """The body is larger than BackgroundTransfers.max_body_size allows; send it in portions."""
+
+    status = 413
+
+
 class FailureMixin(web.RequestHandler):
     """Errors of a handler: to the client as a ``Failure``, to the log without secrets."""
 
@@ -126,6 +132,8 @@ class OperationHandler(FailureMixin, IdentityMixin, APIHandler):
 
     async def _body(self, into: type[msgspec.Struct] | None) -> msgspec.Struct | None:
         body = self.request.body
+        if len(body) > self.context.max_body_size:
+            raise BodyTooLarge
         media_type = self.request.headers.get("Content-Type", "").partition(";")[0].strip()
         # A cross-site form can be sent without a preflight, but not with this type.
         if body and media_type.lower() != "application/json":

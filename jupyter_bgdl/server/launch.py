@@ -92,7 +92,7 @@ OPERATIONS = (
         path_type=SessionPath,
         request=LaunchRequest,
         response=LaunchView,
-        errors=_ERRORS,
+        errors=(*_ERRORS, errors.QuotaExceeded),
     ),
     Operation(
         method="DELETE",

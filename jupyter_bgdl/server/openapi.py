@@ -86,6 +86,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["parameters"] = given
     if operation.request:
         described["requestBody"] = {"required": True, "content": _content(operation.request)}
+        described["responses"]["413"] = _failure("quota_exceeded: the body is too large")
         described["responses"]["415"] = _failure("invalid_request: the body is not JSON")
     return described
 

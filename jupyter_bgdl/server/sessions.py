@@ -112,7 +112,12 @@ OPERATIONS = (
         path_type=SessionPath,
         request=model.AttachRequest,
         response=model.AttachReply,
-        errors=(errors.InvalidRequest, errors.IncompatibleServer, errors.OtherFilesystem),
+        errors=(
+            errors.InvalidRequest,
+            errors.IncompatibleServer,
+            errors.OtherFilesystem,
+            errors.QuotaExceeded,
+        ),
     ),
     Operation(
         method="POST",

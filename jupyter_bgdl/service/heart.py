@@ -57,6 +57,7 @@ from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.pausing import Pausing
 from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.quotas import Quotas
 from jupyter_bgdl.service.receipts import ReceiptFolder
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.session_log import SessionLog
@@ -96,8 +97,9 @@ class Heart:
         self._journal = Journal(self._ledger, emit)
         self._receipts = ReceiptFolder(self._ledger)
         self._log = SessionLog(self._ledger, settings.max_log_lines)
+        quotas = Quotas(self._ledger, settings)
         self.sessions = Sessions(
-            self._ledger, self._journal, self._log, emit, alive, settings.silence
+            self._ledger, self._journal, self._log, emit, alive, settings.silence, quotas
         )
         self._tasks = Tasks(
             self._ledger, self.sessions, self._journal, self._log, self._views, emit
@@ -115,9 +117,16 @@ class Heart:
             self._log,
             held,
             places,
+            quotas,
         )
         self._submitter = Submitter(
-            self._ledger, self.sessions, self._tasks, self._scheduler, self._leftovers, places
+            self._ledger,
+            self.sessions,
+            self._tasks,
+            self._scheduler,
+            self._leftovers,
+            places,
+            quotas,
         )
         self._endings = Endings(
             self._ledger,

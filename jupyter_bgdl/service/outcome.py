@@ -26,13 +26,14 @@ from jupyter_bgdl.engine.protocol import (
     Unchanged,
     Uploaded,
 )
-from jupyter_bgdl.errors import DestinationExists
+from jupyter_bgdl.errors import DestinationExists, QuotaExceeded
 from jupyter_bgdl.model import IfExists, Phase, ResponseView, WaitingFor
 from jupyter_bgdl.service import destinations
 from jupyter_bgdl.service.ledger import Ledger
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import collect
 from jupyter_bgdl.service.policy import Again, Give, History, Settings, is_signed, judge
+from jupyter_bgdl.service.quotas import Quotas
 from jupyter_bgdl.service.redaction import redacted
 from jupyter_bgdl.service.submission import folded
 from jupyter_bgdl.service.tasks import TURN, Tasks, part_of
@@ -52,6 +53,7 @@ class Outcomes:
         settings: Settings,
         scheduler: Scheduler,
         leftovers: Leftovers,
+        quotas: Quotas,
     ) -> None:
         self._ledger = ledger
         self._tasks = tasks
@@ -59,6 +61,7 @@ class Outcomes:
         self._settings = settings
         self._scheduler = scheduler
         self._leftovers = leftovers
+        self._quotas = quotas
 
     def take(self, report: Report) -> None:
         row = self._tasks.get(report.attempt.task)
@@ -74,7 +77,9 @@ class Outcomes:
             case Headers():
                 self._headers(row, report)
             case Checkpoint():
-                self._extents(row, report.extents)
+                row = self._extents(row, report.extents)
+                if row["total"] is None:
+                    self._bound(row)
             case Ready():
                 self._ready(row, report)
             case Unchanged():
@@ -120,9 +125,17 @@ class Outcomes:
         )
         is_sole = spec.if_exists is not IfExists.RENAME
         if row["phase"] == Phase.RUNNING and spec.destination and not named and is_sole:
-            self._claim(row, spec.destination + report.name)
+            row = self._claim(row, spec.destination + report.name)
+        self._bound(row)
 
-    def _claim(self, row: Row, path: str) -> None:
+    def _bound(self, row: Row) -> None:
+        """What it is to hold on the disk is known now, or has grown (threat T23)."""
+        why = self._quotas.refusal_of_bytes(row) if row["phase"] == Phase.RUNNING else None
+        if why is not None:
+            self._scheduler.engagements.stop(row)
+            self._tasks.complete(row, code=QuotaExceeded.code, message=why, reason="quota is full")
+
+    def _claim(self, row: Row, path: str) -> Row:
         """The name in a folder is known now: nobody else may be writing there (fault D10), and
         there is no use in fetching what could not be published."""
         claim = folded(path)
@@ -132,10 +145,9 @@ class Outcomes:
         elif spec_of(row).if_exists is IfExists.KEEP and Path(path).exists():
             why = f"{path} exists already."
         else:
-            self._tasks.update(row, claim=claim)
-            return
+            return self._tasks.update(row, claim=claim)
         self._scheduler.engagements.stop(row)
-        self._tasks.complete(
+        return self._tasks.complete(
             row, code=DestinationExists.code, message=why, reason="file already exists"
         )
 

@@ -56,6 +56,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """How often conditions are looked at while a discretionary session has something to do."""
     power_supply: str = POWER
     """Folder that tells of batteries and mains."""
+    max_sessions: int = 1_000
+    """Of everybody who has sessions here."""
+    max_tasks: int = 1_000_000
+    max_tasks_per_session: int = 250_000
+    """Those that are completed and not yet forgotten count as well."""
+    max_events_per_session: int = 500_000
+    """A session of which so many were not heard takes no tasks until some are."""
+    max_bytes: int | None = None
+    max_bytes_per_session: int | None = None
+    """That unfinished and staged downloads hold or are to bring; None: as the disk allows."""
     contents_root: str | None = None
     """Folder in which those may write who are confined to it; None: nowhere."""
     allow_hidden: bool = False

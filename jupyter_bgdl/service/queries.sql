@@ -16,6 +16,23 @@ SELECT * FROM sessions WHERE user = :user AND identifier = :identifier;
 -- name: session_by_id
 SELECT * FROM sessions WHERE id = :id;
 
+-- name: count_sessions
+SELECT count(*) AS count FROM sessions;
+
+-- name: count_tasks
+SELECT coalesce(sum(suspended + waiting + running + done + failed + cancelled), 0) AS everybodys,
+    coalesce(sum(iif(id = :session,
+        suspended + waiting + running + done + failed + cancelled, 0)), 0) AS mine
+FROM sessions;
+
+-- name: held
+-- Bytes that each session's downloads hold in parts and staged files, or that a part is to get.
+SELECT session, sum(CASE
+    WHEN part_path IS NULL THEN coalesce(size, 0)
+    WHEN phase = 'completed' THEN received
+    ELSE max(coalesce(total, 0), received) END) AS bytes
+FROM tasks WHERE part_path IS NOT NULL OR keep IS NOT NULL GROUP BY session;
+
 -- name: sessions
 SELECT * FROM sessions WHERE user = :user ORDER BY id;
 

@@ -34,6 +34,7 @@ from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.outcome import Outcomes
 from jupyter_bgdl.service.places import Places
 from jupyter_bgdl.service.policy import Settings
+from jupyter_bgdl.service.quotas import Quotas
 from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.sessions import Sessions
 from jupyter_bgdl.service.tasks import DATE, TURN, Tasks
@@ -67,6 +68,7 @@ class Scheduler:
         session_log: SessionLog,
         held: dict[int, str],
         places: Places,
+        quotas: Quotas,
     ) -> None:
         self._ledger = ledger
         self._engine = engine
@@ -81,7 +83,7 @@ class Scheduler:
         self.kept_parts = KeptParts(ledger, sessions, leftovers)
         self.uploads = Uploads(ledger, sessions, tasks, self)
         self.asks = Asks(ledger, sessions, tasks, self.environment, self)
-        self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers)
+        self._outcomes = Outcomes(ledger, tasks, live, settings, self, leftovers, quotas)
         self._turns = Turns()
         self._holding = Holding(
             ledger, sessions, tasks, session_log, self.engagements, self._turns, held, settings

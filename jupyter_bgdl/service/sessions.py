@@ -37,6 +37,7 @@ from jupyter_bgdl.service.changes import Change, OwnerChanged, StateChanged
 from jupyter_bgdl.service.headers import check_headers
 from jupyter_bgdl.service.journal import Journal
 from jupyter_bgdl.service.ledger import Ledger
+from jupyter_bgdl.service.quotas import Quotas
 from jupyter_bgdl.service.redaction import redacted
 from jupyter_bgdl.service.session_log import SessionLog
 from jupyter_bgdl.service.views import Row, owner_name, owner_of
@@ -53,6 +54,7 @@ class Sessions:
         emit: Callable[[Change], None],
         alive: Alive,
         silence: float,
+        quotas: Quotas,
     ) -> None:
         self._ledger = ledger
         self._journal = journal
@@ -60,6 +62,7 @@ class Sessions:
         self._emit = emit
         self._alive = alive
         self._silence = silence
+        self._quotas = quotas
         self._present: dict[str, int] = {}
         self._absent: dict[str, float] = {}
         self._started = time.monotonic()
@@ -73,9 +76,10 @@ class Sessions:
         return row
 
     def get_or_add(self, user: str, identifier: str) -> Row:
-        """Inside a transaction."""
+        """Inside a transaction. Raises :class:`QuotaExceeded`."""
         row = self._ledger.one("session", user=user, identifier=identifier)
         if row is None:
+            self._quotas.check_sessions()
             row = self._ledger.one(
                 "add_session", user=user, identifier=identifier, options=b"{}", now=time.time()
             )

@@ -42,6 +42,7 @@ from jupyter_bgdl.service.kept_parts import Kept
 from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.places import Places
+from jupyter_bgdl.service.quotas import Quotas
 from jupyter_bgdl.service.scheduler import Scheduler
 from jupyter_bgdl.service.sessions import Sessions, check_identifier
 from jupyter_bgdl.service.submission import Wanted, checked
@@ -64,6 +65,7 @@ class Submitter:
         scheduler: Scheduler,
         leftovers: Leftovers,
         places: Places,
+        quotas: Quotas,
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
@@ -71,6 +73,7 @@ class Submitter:
         self._scheduler = scheduler
         self._leftovers = leftovers
         self._places = places
+        self._quotas = quotas
         self._one_at_a_time = asyncio.Lock()
 
     async def submit(
@@ -87,8 +90,9 @@ class Submitter:
         :class:`InvalidResumeData`. ``confined``: its paths have to be in the contents root. The
         caller pumps.
 
-        Raises the errors of :func:`checked`, and :class:`DestinationExists` or
-        :class:`DestinationNotAllowed` for what the disk says; then nothing was submitted."""
+        Raises the errors of :func:`checked`, :class:`QuotaExceeded`, and
+        :class:`DestinationExists` or :class:`DestinationNotAllowed` for what the disk says; then
+        nothing was submitted."""
         async with self._one_at_a_time:
             if specs and all(spec.unattended for spec in specs):
                 check_identifier(identifier)
@@ -113,6 +117,9 @@ class Submitter:
                 known = self._matches(session, found) if known else {}
                 if must_find and len(known) < len(found):
                     raise InvalidResumeData(_USED)
+                new = {one.wanted.match for one in found} - known.keys()
+                is_told = not all(spec.unattended for spec in specs)
+                self._quotas.check_tasks(session, len(new), told=is_told)
                 if not known and _are_plain(found, digests):
                     self._unattended(session)
                     return self._add_all(session, options, found)
