@@ -205,6 +205,8 @@ def test_T5_a_link_that_comes_later_leads_nowhere(
         number = answer.json()["tasks"][0]["task"]["task_identifier"]
         if begins:
             files.wait_for(lambda: files["a.bin"].reached >= 1_000_000)
+            # What was sent has not been received yet.
+            server._until(lambda: folder.is_dir() and any(folder.iterdir()), "there is no part")
             folder.rename(folder.with_suffix(".old"))
         folder.symlink_to(outside)
         files.hold("a.bin", None)
