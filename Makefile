@@ -24,7 +24,7 @@ help:  ## show this
 # --- setting up -----------------------------------------------------------------------------
 
 .PHONY: setup
-setup: $(MADE)/project $(MADE)/tus  ## set up .venv: dependencies, labextension, editable install
+setup: $(MADE)/project $(MADE)/tus $(MADE)/hub  ## set up .venv: dependencies, labextension, editable install
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say PYTHON=…")'
@@ -44,6 +44,20 @@ $(MADE)/front-end: $(FRONT_END) $(MADE)/dependencies
 TUS := tests/support/tus
 $(MADE)/tus: $(TUS)/package.json $(TUS)/package-lock.json | $(MADE)/dependencies
 	npm ci --prefix $(TUS) --no-audit --no-fund --silent
+	@touch $@
+
+# JupyterHub and its proxy. The hub's dependencies stay out of the project's environment, whose
+# packages its users' servers see all the same.
+HUB := tests/support/hub
+HUB_PYTHON := $(CURDIR)/.venvs/hub
+$(MADE)/hub: $(HUB)/package.json $(HUB)/package-lock.json $(HUB)/requirements.txt | $(MADE)/dependencies
+	npm ci --prefix $(HUB) --no-audit --no-fund --silent
+	$(BIN)/python -m venv --clear $(HUB_PYTHON)
+	$(BIN)/python -c 'import sysconfig; \
+		own = sysconfig.get_path("purelib"); \
+		theirs = sysconfig.get_path("purelib", vars={"base": "$(HUB_PYTHON)"}); \
+		open(f"{theirs}/project.pth", "w").write(f"import site; site.addsitedir({own!r})\n")'
+	$(HUB_PYTHON)/bin/python -m pip install --quiet --requirement $(HUB)/requirements.txt
 	@touch $@
 
 # The install copies the bundle into .venv/share, so it is repeated when the bundle is new.

@@ -544,7 +544,7 @@ class Credentials(Struct, frozen=True, kw_only=True):
     """The file that lets the kernels of a server in: 0600, in the runtime folder."""
 
     url: str
-    """Base URL of the server, on loopback."""
+    """Base URL of the server, on loopback; empty if it listens on a Unix socket only."""
     token: str = field()
     pid: int
     certificate: str | None = None

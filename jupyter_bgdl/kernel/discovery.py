@@ -28,6 +28,11 @@ _GONE = (
     "server, or pass server_url= and token=."
 )
 
+_ON_SOCKET = (
+    "The Jupyter server listens on a Unix socket (ServerApp.sock), which kernels can't reach. "
+    "Start it with ServerApp.ip and ServerApp.port instead."
+)
+
 
 @dataclass(frozen=True)
 class Server:
@@ -67,6 +72,8 @@ def _from_credentials(path: Path) -> Server:
         credentials = msgspec.json.decode(path.read_bytes(), type=Credentials)
     except (OSError, msgspec.MsgspecError) as error:
         raise ServerNotFound(f"The credentials file {path} can't be read: {error}") from error
+    if not credentials.url:
+        raise ServerNotFound(_ON_SOCKET)
     return Server(
         credentials.url, {TOKEN_HEADER: credentials.token}, certificate=credentials.certificate
     )

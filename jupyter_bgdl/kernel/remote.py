@@ -7,6 +7,7 @@ environment's proxies: a kernel and its server are on one machine.
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
@@ -81,13 +82,19 @@ class Remote:
 
 
 def _tls_context(server: Server) -> ssl.SSLContext | None:
-    """Trust the server's own certificate and no other, if it is known."""
+    """Trust the server's own certificate and no other, if it is known. Raises OSError."""
     if not server.url.startswith("https:"):
         return None
-    context = ssl.create_default_context(cafile=server.certificate)
-    if server.certificate is not None:
-        # The very certificate is pinned; it is made out to a public name, not to loopback.
-        context.check_hostname = False
+    if server.certificate is None:
+        return ssl.create_default_context()
+    # The file may hold a key, and those who signed: whom they signed for else is not trusted.
+    held = Path(server.certificate).read_text(encoding="ascii", errors="replace")
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    own = begin + held.partition(begin)[2].partition(end)[0] + end
+    context = ssl.create_default_context(cadata=own)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    # It is made out to a public name, not to loopback.
+    context.check_hostname = False
     return context
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any, Final
 
 from jupyter_core.utils import ensure_async
@@ -16,7 +18,18 @@ from jupyter_bgdl.server.context import Context
 RESOURCE: Final = "bgdl"
 """What an authorizer is asked about; the actions are ``read`` and ``write``."""
 
-KERNEL: Final = User(username="kernel", name="Kernel", display_name="Kernel")
+
+class _Kernel(User):
+    """On a hub, authorizers look into ``hub_user``, which the hub's identity provider adds."""
+
+    @property
+    def hub_user(self) -> dict[str, Any]:
+        """As the hub's ``/api/user``, with the scopes that let its users into this server."""
+        scopes = json.loads(os.environ.get("JUPYTERHUB_OAUTH_ACCESS_SCOPES", "[]"))
+        return {"kind": "user", "name": self.username, "groups": [], "scopes": scopes}
+
+
+KERNEL: Final = _Kernel(username="kernel", name="Kernel", display_name="Kernel")
 """The user that an authorizer sees for a request that came with the kernels' secret."""
 
 
@@ -58,6 +71,10 @@ class _Kernels(IdentityProvider):
     """
 
     def get_user(self, handler: web.RequestHandler) -> User:
+        # What the hub's own provider leaves on a handler: the XSRF check that it puts in the
+        # place of Jupyter's asks for these, not for a provider.
+        handler._jupyterhub_user = KERNEL  # type: ignore[attr-defined]
+        handler._token_authenticated = True  # type: ignore[attr-defined]
         return KERNEL
 
     def is_token_authenticated(self, handler: web.RequestHandler) -> bool:

@@ -36,9 +36,11 @@ class JupyterServer:
         app: str = "server",
         environment: dict[str, str] | None = None,
         arguments: tuple[str, ...] = (),
-        port: int = 0,
+        port: int | None = 0,
+        token: str = TOKEN,
     ) -> None:
         self.home = home
+        self.token = token
         self.root = home / "root"
         self.runtime = home / "runtime"
         self.port = port
@@ -75,10 +77,10 @@ class JupyterServer:
                 [
                     sys.executable,
                     *("-m", "jupyter", self.app, "--allow-root", "--no-browser"),
-                    f"--ServerApp.port={self.port}",
+                    *([] if self.port is None else [f"--ServerApp.port={self.port}"]),
                     "--ServerApp.port_retries=0",
                     f"--ServerApp.root_dir={self.root}",
-                    f"--IdentityProvider.token={TOKEN}",
+                    f"--IdentityProvider.token={self.token}",
                     *self.arguments,
                 ],
                 env=self.environment,
