@@ -31,6 +31,9 @@ PIECE = MIB // 8
 _PAUSE = (0.05, 0.6)
 """Seconds between two pieces."""
 
+BAR_STEP = 0.1
+"""Percent: a bar is drawn in steps that can be seen."""
+
 _NOTE = """() => {
   window.seen = [];
   let last = null;
@@ -92,7 +95,7 @@ def latencies(written: list[float], seen: list[tuple[float, float]]) -> list[flo
     """For each piece but the last, after which there is no bar any more, in ms."""
     times = []
     for number, when in enumerate(written[:-1], 1):
-        wanted = 100 * number / len(written) - 1e-6
+        wanted = 100 * number / len(written) - BAR_STEP
         shown = next((moment for moment, percent in seen if percent >= wanted), None)
         if shown is None:
             raise RuntimeError(f"the bar never showed piece {number}")

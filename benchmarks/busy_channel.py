@@ -22,8 +22,8 @@ from jupyter_bgdl.model import Counts, OwnerView, Phase, SessionView, TaskState,
 from jupyter_bgdl.server.watching import COUNTS_INTERVAL, INTERVAL
 
 TASKS_IN_A_MESSAGE = 500
-SIZE = 1 << 40
-"""Of each task, in bytes: none of them ends."""
+SIZE = 4_000_000_000
+"""Of each task, in bytes: at this rate a bar moves by what can be seen every two seconds."""
 RATE = 2_000_000
 
 

@@ -16,6 +16,16 @@ import { aDoneTask, aTask, words } from './views';
 
 const { act } = React;
 
+/** What would tell whether a row is in sight; jsdom lays nothing out. */
+let tell: IntersectionObserverCallback;
+globalThis.IntersectionObserver = class {
+  constructor(callback: IntersectionObserverCallback) {
+    tell = callback;
+  }
+  observe(): void {}
+  unobserve(): void {}
+} as unknown as typeof IntersectionObserver;
+
 let node: HTMLElement;
 let root: Root;
 let performed: [number, TaskAction][];
@@ -125,6 +135,17 @@ test('a click on a button does not unfold the row', () => {
   act(() => item.querySelector<HTMLElement>('button[aria-label="pause"]')!.click());
   expect(performed).toEqual([[1, 'pause']]);
   expect(item.getAttribute('aria-expanded')).toBe('false');
+});
+
+test('a row that is far out of sight keeps its height and its name for readers, and draws nothing', () => {
+  const [target] = show(aTask({ name: 'era5.nc' }));
+  const scroll = (isIntersecting: boolean) =>
+    act(() => tell([{ target, isIntersecting } as never], null as never));
+  scroll(false);
+  expect(target.querySelector('.jp-bgdl-Row')!.childElementCount).toBe(0);
+  expect(target.getAttribute('aria-label')).toBe('era5.nc');
+  scroll(true);
+  expect(target.querySelector('.jp-bgdl-Bar')).not.toBeNull();
 });
 
 test('while somebody points at the rows they keep their places, and new ones go to the end', () => {

@@ -2,6 +2,9 @@
 
 import * as React from 'react';
 
+/** Of the whole bar. */
+const STEPS = 1000;
+
 export interface IBarProps {
   /** Of what. */
   label: string;
@@ -12,7 +15,11 @@ export interface IBarProps {
 }
 
 export function Bar({ label, text, fraction }: IBarProps): React.JSX.Element {
-  const percent = fraction === null ? null : Math.min(100, Math.max(0, fraction * 100));
+  // In steps that can be seen: each one glides, and a glide that nobody sees costs as much.
+  const percent =
+    fraction === null
+      ? null
+      : Math.floor(Math.min(1, Math.max(0, fraction)) * STEPS) / (STEPS / 100);
   return (
     <div
       className={percent === null ? 'jp-bgdl-Bar jp-mod-open' : 'jp-bgdl-Bar'}

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { bytes, rate as formatRate } from '../format';
 import { TaskAction, useHost } from '../host';
+import { useNearby } from '../nearby';
 import { ITaskView } from '../wire';
 import { Look, lookOf } from '../words';
 import { Bar } from './Bar';
@@ -50,6 +51,8 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
   const { task, live } = props;
   const { actions, words } = useHost();
   const [open, setOpen] = React.useState(false);
+  const node = React.useRef<HTMLDivElement>(null);
+  const isDrawn = useNearby(node) || open;
   const look = lookOf(task);
   const available = live ? actions.available(task) : [];
 
@@ -92,6 +95,7 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
 
   return (
     <div
+      ref={node}
       className="jp-bgdl-Task"
       role="treeitem"
       aria-level={props.level}
@@ -113,38 +117,42 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
       }}
     >
       <div className="jp-bgdl-Row">
-        <span className="jp-bgdl-Row-glyph">
-          <Glyph
-            name={look === 'running' && task.kind === 'upload' ? 'upload' : GLYPHS[look]}
-            label={words.look(look, task.kind)}
-          />
-        </span>
-        <Name name={task.name} />
-        <span className="jp-bgdl-Row-host">
-          <bdi>{task.host}</bdi>
-        </span>
-        <Meta {...props} look={look} retry={() => perform('retry')} />
-        <Progress task={task} look={look} />
-        <span className="jp-bgdl-Row-actions">
-          {available
-            .filter(action => action !== 'reveal' || look === 'done')
-            .slice(0, 2)
-            .map(action => (
-              <IconButton
-                key={action}
-                glyph={ACTION_GLYPHS[action]}
-                label={actions.label(action)}
-                onClick={() => perform(action)}
+        {isDrawn && (
+          <>
+            <span className="jp-bgdl-Row-glyph">
+              <Glyph
+                name={look === 'running' && task.kind === 'upload' ? 'upload' : GLYPHS[look]}
+                label={words.look(look, task.kind)}
               />
-            ))}
-          {available.length > 0 && (
-            <IconButton
-              glyph="more"
-              label={words.trans.__('More actions')}
-              onClick={event => openMenu(event.currentTarget)}
-            />
-          )}
-        </span>
+            </span>
+            <Name name={task.name} />
+            <span className="jp-bgdl-Row-host">
+              <bdi>{task.host}</bdi>
+            </span>
+            <Meta {...props} look={look} retry={() => perform('retry')} />
+            <Progress task={task} look={look} />
+            <span className="jp-bgdl-Row-actions">
+              {available
+                .filter(action => action !== 'reveal' || look === 'done')
+                .slice(0, 2)
+                .map(action => (
+                  <IconButton
+                    key={action}
+                    glyph={ACTION_GLYPHS[action]}
+                    label={actions.label(action)}
+                    onClick={() => perform(action)}
+                  />
+                ))}
+              {available.length > 0 && (
+                <IconButton
+                  glyph="more"
+                  label={words.trans.__('More actions')}
+                  onClick={event => openMenu(event.currentTarget)}
+                />
+              )}
+            </span>
+          </>
+        )}
       </div>
       {open && <Details task={task} now={props.now} />}
     </div>
