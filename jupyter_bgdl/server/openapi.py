@@ -38,7 +38,7 @@ def document(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
             "description": _CHANNEL,
             "responses": {
                 "101": {"description": "The websocket is open"},
-                **_failures((errors.NotAuthorized,)),
+                **_failures((errors.NotAuthorized, errors.InvalidRequest)),
             },
         }
     }

@@ -305,3 +305,11 @@ def test_the_kernels_secret_passes_for_a_token(
         attach(server, "by-secret", "one")
         answer = kernel.post("bgdl/sessions/by-secret/log", json={"text": "hello"})
     assert answer.json()["text"] == "hello"
+
+
+def test_what_is_no_websocket_is_refused_as_the_document_says(server: Any) -> None:
+    with server.client(Authorization=f"token {TOKEN}") as client:
+        answer = client.get("bgdl/channel")
+    document = server.get("bgdl/openapi.json")
+    assert answer.status_code == 400
+    assert "400" in document["paths"]["/bgdl/channel"]["get"]["responses"]
