@@ -22,7 +22,7 @@ from jupyter_bgdl.launches import LaunchCell
 from jupyter_bgdl.model import KernelIdentity, ResponseView, SessionOptions, TaskSpec, TaskView
 from jupyter_bgdl.service.kept_parts import Kept
 from jupyter_bgdl.service.ledger import Ledger
-from jupyter_bgdl.service.submission import checked
+from jupyter_bgdl.service.submission import well_formed
 from jupyter_bgdl.service.units import Held, Intent
 from jupyter_bgdl.service.views import Row
 
@@ -106,8 +106,8 @@ def _check_task(row: Row) -> None:
             msgspec.json.decode(row[name], type=kind)
     if row["phase"] == "completed":
         return  # Nothing is done with it any more but to show it.
-    wanted = checked(spec, _ANY)
-    if wanted.spec != spec and wanted.spec.staging == spec.staging:
+    wanted, _ = well_formed(spec, _ANY)
+    if wanted != spec and wanted.staging == spec.staging:
         raise _Odd("paths")
     if spec.from_file is not None:
         return

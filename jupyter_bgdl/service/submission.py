@@ -97,8 +97,14 @@ def folded(path: str) -> str:
 
 
 def checked(spec: TaskSpec, options: SessionOptions, confined: bool = False) -> Wanted:
-    """Raises :class:`InvalidRequest`, or :class:`DestinationNotAllowed` for a path that cannot
-    be; messages never hold the URL."""
+    """Raises what :func:`well_formed` raises."""
+    spec, host = well_formed(spec, options)
+    return Wanted.of(spec, host, _name(spec), confined=confined)
+
+
+def well_formed(spec: TaskSpec, options: SessionOptions) -> tuple[TaskSpec, str]:
+    """The spec with its paths normalised, and its host. Raises :class:`InvalidRequest`, or
+    :class:`DestinationNotAllowed` for a path that cannot be; messages never hold the URL."""
     host = _check_url(spec.request.url)
     if not is_token(spec.request.method) or not spec.request.method.isupper():
         raise InvalidRequest("The method is not valid.")
@@ -112,7 +118,7 @@ def checked(spec: TaskSpec, options: SessionOptions, confined: bool = False) -> 
         raise InvalidRequest("A task that belongs to no kernel needs a destination.")
     destination = staging = None
     if spec.from_file is not None:
-        return _checked_upload(spec, host, confined)
+        return _well_formed_upload(spec), host
     if spec.destination is not None:
         destination = _absolute(spec.destination, "The destination")
         if spec.destination.endswith(("/", "/.")):
@@ -126,10 +132,10 @@ def checked(spec: TaskSpec, options: SessionOptions, confined: bool = False) -> 
         spec = msgspec.structs.replace(
             spec, checksum=checksum, destination=destination, staging=staging
         )
-    return Wanted.of(spec, host, _name(spec), confined=confined)
+    return spec, host
 
 
-def _checked_upload(spec: TaskSpec, host: str, confined: bool) -> Wanted:
+def _well_formed_upload(spec: TaskSpec) -> TaskSpec:
     if spec.request.method not in METHODS:
         raise InvalidRequest(
             f"The method of an upload is one of {', '.join(METHODS)}, not {spec.request.method}."
@@ -140,9 +146,7 @@ def _checked_upload(spec: TaskSpec, host: str, confined: bool) -> Wanted:
     assert spec.from_file is not None
     if spec.from_file.endswith("/"):
         raise InvalidRequest("from_file must name a file, not a folder.")
-    path = _absolute(spec.from_file, "from_file")
-    spec = msgspec.structs.replace(spec, from_file=path)
-    return Wanted.of(spec, host, Path(path).name, confined=confined)
+    return msgspec.structs.replace(spec, from_file=_absolute(spec.from_file, "from_file"))
 
 
 def as_folder(wanted: Wanted) -> Wanted:
@@ -152,6 +156,8 @@ def as_folder(wanted: Wanted) -> Wanted:
 
 
 def _name(spec: TaskSpec) -> str:
+    if spec.from_file is not None:
+        return Path(spec.from_file).name
     if spec.destination is None or spec.destination.endswith("/"):
         return suggested_name(spec.request.url)
     return spec.destination.rpartition("/")[2]
