@@ -412,7 +412,7 @@ def test_panel_not_connected(page: Page, lab: Any, script: Script, theme: str, s
     expect(panel.get_by_text("MB/s")).to_have_count(0)
     expect(panel.get_by_text("left", exact=False)).to_have_count(0)
     panel.locator(".jp-bgdl-Row").first.hover()
-    expect(panel.locator(".jp-bgdl-IconButton:visible")).to_have_count(0)
+    expect(panel.locator(".jp-bgdl-Tree .jp-bgdl-IconButton:visible")).to_have_count(0)
     panel.screenshot(path=shots / f"panel-lost-{theme}.png")
     assert serious_faults(page, PANEL) == []
     script.refuse = False
