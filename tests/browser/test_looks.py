@@ -415,6 +415,8 @@ def test_panel_not_connected(page: Page, lab: Any, script: Script, theme: str, s
     expect(panel.locator(".jp-bgdl-Tree .jp-bgdl-IconButton:visible")).to_have_count(0)
     panel.screenshot(path=shots / f"panel-lost-{theme}.png")
     assert serious_faults(page, PANEL) == []
+    # Else it is connected again before anybody has clicked.
+    expect(panel.get_by_text(re.compile(r"next try in [4-9]\b"))).to_be_visible()
     script.refuse = False
     panel.get_by_role("button", name="Try now").click()
     expect(panel.get_by_text("Not connected")).to_have_count(0)
