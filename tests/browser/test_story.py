@@ -17,7 +17,7 @@ from support.notebook_page import open_notebook, run, save, view
 
 MB = 1_000_000
 SIZE = 240 * MB
-RATE = 12 * MB
+RATE = 2 * MB
 NAME = "era5_2024.nc"
 
 CELL = """\
@@ -84,7 +84,7 @@ def test_start_kill_the_kernel_reload_callback(
     lab.write_notebook("story.ipynb", CELL)
     open_the_notebook()
     run(page, 0)
-    until(50)
+    until(15)
     frame()
 
     save(page)
@@ -92,11 +92,11 @@ def test_start_kill_the_kernel_reload_callback(
     os.kill(int(said.inner_text().split()[-1]), signal.SIGKILL)
     dialog = page.locator(".jp-Dialog", has_text="appears to have died")
     expect(dialog).to_be_visible(timeout=30_000)
-    until(95)
+    until(30)
     frame()
 
     open_the_notebook()
-    until(145)
+    until(50)
     frame()
 
     files.hurry.set()
