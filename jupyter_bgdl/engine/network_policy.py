@@ -13,14 +13,11 @@ import re
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Literal
 
 import httpx
-from msgspec import Struct
 
 from jupyter_bgdl.engine.outcomes import Abort
-
-Mode = Literal["owner", "public_only", "allowlist"]
+from jupyter_bgdl.engine.protocol import NetworkPolicy
 
 _NEVER = [
     ip_network(network)
@@ -61,15 +58,6 @@ _NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-
-
-class NetworkPolicy(Struct, frozen=True):
-    """As an administrator sets it."""
-
-    mode: Mode = "owner"
-    allowed: tuple[str, ...] = ()
-    """For "allowlist": host names, ``*.`` in front for those below a name, addresses and networks
-    in CIDR notation."""
 
 
 class Gate:

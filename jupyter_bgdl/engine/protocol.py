@@ -23,7 +23,6 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from jupyter_bgdl.engine.confines import Confines
-from jupyter_bgdl.engine.network_policy import NetworkPolicy
 from jupyter_bgdl.model import IfExists, TransactionMetrics
 
 Extents = list[tuple[int, int]]
@@ -290,6 +289,18 @@ Report = (
 )
 Ending = Ready | Unchanged | Published | Uploaded | Failed
 """After one of these, the engine does not have the attempt any more."""
+
+
+NetworkMode = Literal["owner", "public_only", "allowlist"]
+
+
+class NetworkPolicy(Struct, frozen=True):
+    """Which addresses may be connected to, as an administrator sets it."""
+
+    mode: NetworkMode = "owner"
+    allowed: tuple[str, ...] = ()
+    """For "allowlist": host names, ``*.`` in front for those below a name, addresses and networks
+    in CIDR notation."""
 
 
 class Limits(Struct, frozen=True):

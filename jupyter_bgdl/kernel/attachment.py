@@ -214,13 +214,14 @@ class Attachment(Calls):
 
     async def attach_again(self) -> None:
         """The connection was lost: the server may have another opinion now."""
+        try:
+            await self._connection.fetch("GET", self._path, answer=SessionView)
+        except errors.TaskNotFound:
+            # To attach would make it anew.
+            self.session_removed()
+            return
         if self.is_invalid:
-            try:
-                await self._connection.fetch("GET", self._path, answer=SessionView)
-            except errors.TaskNotFound:
-                self.session_removed()
-            # Its last event comes again, and is acknowledged again. To attach would make the
-            # session anew, if a receipt has ended it by then.
+            # Its last event comes again, and is acknowledged again.
             return
         request = AttachRequest(
             protocol=PROTOCOL, kernel=identity(), rehearses=launching.is_rehearsing()

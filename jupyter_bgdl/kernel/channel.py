@@ -188,6 +188,9 @@ class Channel:
                 self._spread(sessions, tasks or [])
                 if watch is not None:
                     self._answered(watch, self._due.get(watch, 0) - 1)
+                    # It was there when its listener attached.
+                    if not sessions and (listener := self._listeners.get(watch)):
+                        listener.session_removed()
             case State(sessions=sessions, tasks=tasks):
                 self._spread(sessions, tasks)
             case Delivery(event=event):

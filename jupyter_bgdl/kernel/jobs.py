@@ -190,8 +190,9 @@ class JobQueue:
         def run_overtaking() -> bool:
             return all(job.waits for job in self._unfinished) and self._run_next_blocking()
 
-        threading.Thread(target=run, name="bgdl-awaitable", daemon=True).start()
+        thread = threading.Thread(target=run, name="bgdl-awaitable", daemon=True)
         try:
+            thread.start()  # in here: it may be well on its way before this returns
             self._wait(ended.is_set, None, run_overtaking)
         except KeyboardInterrupt:
             cancel()

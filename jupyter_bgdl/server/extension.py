@@ -29,9 +29,8 @@ from traitlets import (
 )
 
 from jupyter_bgdl.engine.local import LocalEngine
-from jupyter_bgdl.engine.network_policy import Gate, NetworkPolicy
-from jupyter_bgdl.engine.network_policy import Mode as NetworkMode
-from jupyter_bgdl.engine.protocol import Limits
+from jupyter_bgdl.engine.network_policy import Gate
+from jupyter_bgdl.engine.protocol import Limits, NetworkMode, NetworkPolicy
 from jupyter_bgdl.model import Credentials
 from jupyter_bgdl.server.alive import Kernels
 from jupyter_bgdl.server.bandwidth import FORM, bandwidth

@@ -185,7 +185,7 @@ def test_a_session_in_the_process_loads_nothing_of_jupyter_and_shows_no_live_vie
     shown, is_owner, modules = json.loads(script(code, tmp_path)[0])
     assert shown == ["text/html", "text/plain"]
     assert is_owner
-    jupyter: Any = ("jupyter_server", "jupyter_client", "jupyterlab", "IPython", "httpx", "zmq")
+    jupyter: Any = ("jupyter_server", "jupyter_client", "jupyterlab", "IPython", "zmq")
     assert [name for name in modules if name.split(".")[0] in jupyter] == []
     assert "jupyter_bgdl.service.service" in modules
 
@@ -217,7 +217,18 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize("last_view", ["told", "lost"])
+LATE = """
+import asyncio, threading
+from jupyter_bgdl.kernel.connection import Connection
+gate, connect = threading.Event(), Connection.open_channel
+async def late(connection):
+    await asyncio.to_thread(gate.wait)
+    return await connect(connection)
+Connection.open_channel = late
+"""
+
+
+@pytest.mark.parametrize("last_view", ["told", "lost", "late"])
 @pytest.mark.parametrize("wait", WAITS)
 def test_who_waits_while_the_session_is_purged_is_told(
     notebooks: Any, files: FileServer, wait: str, last_view: str
@@ -225,6 +236,8 @@ def test_who_waits_while_the_session_is_purged_is_told(
     session = f"purged-{wait}-{last_view}"
     url = files.add(f"{session}.bin", content(300_000), hold_at=1000)
     kernel: AnyKernel = notebooks.open()
+    if last_view == "late":
+        kernel.run(LATE)
     kernel.run(
         f"import jupyter_bgdl as bgdl; session = bgdl.background_session({session!r})\n"
         f"task = session.download({url!r}, to='purged/')\n"
@@ -235,6 +248,7 @@ def test_who_waits_while_the_session_is_purged_is_told(
     # What is posted is run as soon as the cell waits.
     code = (
         "session.pump.post(purge)\n"
+        f"{'session.pump.post(gate.set)' if last_view == 'late' else ''}\n"
         f"try: {WAITS[wait]}\n"
         "except bgdl.BackgroundTransferError as error: print(type(error).__name__)"
     )

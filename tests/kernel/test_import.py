@@ -12,14 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 FACE = {
-    "BackgroundTransferError", "Cancelled", "Challenge", "ChecksumMismatch", "DestinationExists",
-    "DestinationNotAllowed", "DownloadTask", "Explanation", "ExtensionMissing", "HTTPStatusError",
-    "IncompatibleServer", "InvalidRequest", "InvalidResumeData", "LaunchError", "NotAuthorized",
-    "OtherFilesystem", "Progress", "Request", "ServerNotFound", "ServerUnavailable", "Session",
-    "SessionConfiguration",
-    "SessionDelegate", "SessionInvalidated", "SessionOwnedElsewhere", "SourceChanged",
-    "StillRunning", "Summary", "TaskNotFound", "TaskState", "TransferError", "TransferTimeout",
-    "UnexpectedContent", "UploadTask", "WaitingFor", "background_session",
+    "AddressNotAllowed", "BackgroundTransferError", "Cancelled", "Challenge", "ChecksumMismatch",
+    "DestinationExists", "DestinationNotAllowed", "DownloadTask", "Explanation",
+    "ExtensionMissing", "HTTPStatusError", "IncompatibleServer", "InvalidRequest",
+    "InvalidResumeData", "LaunchError", "NotAuthorized", "OtherFilesystem", "Progress",
+    "QuotaExceeded", "Request", "ServerNotFound", "ServerUnavailable", "Session",
+    "SessionConfiguration", "SessionDelegate", "SessionInvalidated", "SessionOwnedElsewhere",
+    "SourceChanged", "StillRunning", "Summary", "TaskNotFound", "TaskState", "TransferError",
+    "TransferTimeout", "UnexpectedContent", "UploadTask", "WaitingFor", "background_session",
     "handle_events_for_background_session",
 }  # fmt: skip
 """The public names. Taking one away breaks somebody's notebook."""

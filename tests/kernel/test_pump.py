@@ -290,8 +290,18 @@ def test_stop_reaches_a_job_inside_a_waiting_cell(kernel: Kernel, wait: str) -> 
     assert "result True" in kernel.text(cell)
 
 
-def test_stop_cancels_an_awaitable_that_wait_runs(kernel: Kernel) -> None:
-    kernel.run(SETUP)
+LATE = """
+start = threading.Thread.start
+def late(thread):
+    start(thread)
+    time.sleep(1)
+threading.Thread.start = late
+"""
+
+
+@pytest.mark.parametrize("setup", [SETUP, SETUP + LATE], ids=["waiting", "starting"])
+def test_stop_cancels_an_awaitable_that_wait_runs(kernel: Kernel, setup: str) -> None:
+    kernel.run(setup)
     cell = kernel.send(
         "async def long():\n"
         "    print('long began', flush=True)\n"

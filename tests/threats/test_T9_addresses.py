@@ -16,8 +16,9 @@ from support.networks import Network
 from support.station import Station, StationError
 from support.uploads import Exchange, UploadServer
 
-from jupyter_bgdl.engine.network_policy import Gate, NetworkPolicy
+from jupyter_bgdl.engine.network_policy import Gate
 from jupyter_bgdl.engine.outcomes import Abort
+from jupyter_bgdl.engine.protocol import NetworkPolicy
 
 METADATA = ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")
 BODY = content(24_000_000)
