@@ -238,8 +238,10 @@ def theme(request: pytest.FixtureRequest, lab: Any) -> str:
 PANEL = "#jupyter-bgdl-panel"
 
 
-def open_panel(page: Page, lab: Any, path: str = "lab?reset") -> Any:
-    page.goto(lab.address(path))
+def open_panel(page: Page, lab: Any) -> Any:
+    page.goto(lab.address("lab?reset"))
+    # Opened last, it takes the focus from what a test presses keys on.
+    expect(page.locator(".jp-Launcher")).to_be_visible()
     page.locator('.jp-SideBar .lm-TabBar-tab[data-id="jupyter-bgdl-panel"]').click()
     panel = page.locator("#jupyter-bgdl-panel")
     expect(panel).to_be_visible()

@@ -15,6 +15,8 @@ SESSION = "menu"
 
 def open_panel(page: Page, lab: Any) -> Any:
     page.goto(lab.address("lab?reset"))
+    # Opened last, it takes the focus from what a test presses keys on.
+    expect(page.locator(".jp-Launcher")).to_be_visible()
     page.locator('.jp-SideBar .lm-TabBar-tab[data-id="jupyter-bgdl-panel"]').click()
     return page.locator("#jupyter-bgdl-panel")
 
