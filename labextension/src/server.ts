@@ -65,10 +65,10 @@ export class Server implements IServer {
     return (await response.json()) as IExplanation;
   }
 
-  async *tasks(session: string, completed: boolean): AsyncIterable<ITaskView[]> {
+  async *tasks(session: string, completed: boolean | null): AsyncGenerator<ITaskView[]> {
     let after: number | null = 0;
     while (after !== null) {
-      const only = completed ? 'completed=true&' : '';
+      const only = completed === null ? '' : `completed=${completed}&`;
       const query = `tasks?${only}limit=${PAGE}&after=${after}`;
       const page = (await (await this._request('GET', session, query)).json()) as ITaskPage;
       yield page.tasks;

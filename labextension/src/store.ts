@@ -6,6 +6,7 @@
  */
 
 import { Channel, ChannelStatus, IEndpoint } from './channel';
+import { Further } from './further';
 import { IReading, Meter } from './meter';
 import { State, Tasks } from './state';
 import {
@@ -19,6 +20,7 @@ import {
   IUsageReport,
   ServerMessage
 } from './wire';
+import { isFinished } from './words';
 
 /** The REST calls that the page makes; each rejects with {@link IErrorView}'s message. */
 export interface IServer extends IEndpoint {
@@ -27,8 +29,8 @@ export interface IServer extends IEndpoint {
   /** Null: there is no such task. */
   task(session: string, number: number): Promise<ITaskView | null>;
   explain(session: string, number: number): Promise<IExplanation>;
-  /** Page by page; `completed`: those alone. */
-  tasks(session: string, completed: boolean): AsyncIterable<ITaskView[]>;
+  /** Page by page; `completed`: those alone, or (false) the others; null: all. */
+  tasks(session: string, completed: boolean | null): AsyncGenerator<ITaskView[]>;
   log(session: string, after: number): Promise<ILogLine[]>;
   runLaunchCell(session: string): Promise<void>;
   launchCell(session: string): Promise<ILaunchCell>;
@@ -190,9 +192,22 @@ export class Store {
 
   /** Fetch all tasks of a session, page by page. */
   async fetchAll(session: string): Promise<void> {
-    for await (const page of this._server.tasks(session, false)) {
+    for await (const page of this._server.tasks(session, null)) {
       this._putTasks(page);
     }
+  }
+
+  /** Fetch some tasks that are not finished, or failed, and that nobody here knows yet. */
+  fetchMore(session: string): Promise<void> {
+    let further = this._further.get(session);
+    if (!further) {
+      further = new Further(this._unmet(session), page => {
+        this._putTasks(page);
+        return Array.from(this.tasks(session).values()).filter(task => !isFinished(task)).length;
+      });
+      this._further.set(session, further);
+    }
+    return further.fetch();
   }
 
   explain(task: ITaskView): Promise<IExplanation> {
@@ -242,6 +257,11 @@ export class Store {
     this._listeners.clear();
   }
 
+  private async *_unmet(session: string): AsyncGenerator<ITaskView[], void> {
+    yield* this._server.tasks(session, false);
+    yield* this._server.tasks(session, true);
+  }
+
   private _take(message: ServerMessage): void {
     if (message.type === 'refused') {
       console.warn(`jupyter-bgdl: the server refused (${message.code}): ${message.message}`);
@@ -258,6 +278,8 @@ export class Store {
         this._answered.add(message.watch);
         this._followed.add(message.watch);
       }
+      // It forgets what further pages held.
+      this._further.clear();
       this._state.replace(message.watch, message.sessions, message.tasks);
       message.tasks?.forEach(view => this._measureTask(view));
       message.sessions.forEach(view => this._measureSession(view));
@@ -358,6 +380,7 @@ export class Store {
   private _channel: Channel;
   private _meters = new Map<string, Meter>();
   private _answered = new Set<string | null>();
+  private _further = new Map<string, Further>();
   private _followed = new Set<string | null>();
   private _counted = false;
   private _listeners = new Set<(change: IChange) => void>();

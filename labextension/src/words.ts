@@ -65,6 +65,12 @@ export function lookOf(task: ITaskView): Look {
   }
 }
 
+/** Nobody has to do anything about it any more. */
+export function isFinished(task: ITaskView): boolean {
+  const look = lookOf(task);
+  return look === 'done' || look === 'cancelled';
+}
+
 const ORDER: { [look in Look]: number } = {
   running: 0,
   finishing: 0,

@@ -394,7 +394,8 @@ def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
         place = message.location.get("url", "")
         ours = "bgdl" in message.text or "bgdl" in place
         # A server that is down is the subject of some tests, not an error of the page.
-        down = "ERR_CONNECTION" in message.text or "WebSocket connection" in message.text
+        signs = ("ERR_CONNECTION", "WebSocket connection", "503 (Service Unavailable)")
+        down = any(sign in message.text for sign in signs)
         if message.type == "error" and ours and not down:
             complaints.append(message.text)
 

@@ -2,10 +2,9 @@ import * as React from 'react';
 import { createRoot, Root } from 'react-dom/client';
 
 import { Name } from '../components/Name';
-import { keepOrder } from '../components/TaskList';
+import { keepOrder, TaskList } from '../components/TaskList';
 import { salient } from '../components/SessionOutput';
 import { merge } from '../components/Log';
-import { TaskRow } from '../components/TaskRow';
 import { Tree } from '../components/Tree';
 import { HostProvider, IActions, IHost, TaskAction } from '../host';
 import { Store } from '../store';
@@ -15,16 +14,6 @@ import { aDoneTask, aTask, words } from './views';
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
 
 const { act } = React;
-
-/** What would tell whether a row is in sight; jsdom lays nothing out. */
-let tell: IntersectionObserverCallback;
-globalThis.IntersectionObserver = class {
-  constructor(callback: IntersectionObserverCallback) {
-    tell = callback;
-  }
-  observe(): void {}
-  unobserve(): void {}
-} as unknown as typeof IntersectionObserver;
 
 let node: HTMLElement;
 let root: Root;
@@ -54,17 +43,7 @@ function show(...tasks: ITaskView[]): HTMLElement[] {
     root.render(
       <HostProvider value={host}>
         <Tree label="tasks">
-          {tasks.map((task, index) => (
-            <TaskRow
-              key={task.task_identifier}
-              task={task}
-              now={3000}
-              live
-              level={1}
-              position={index + 1}
-              size={tasks.length}
-            />
-          ))}
+          <TaskList tasks={tasks} now={3000} live level={1} />
         </Tree>
       </HostProvider>
     )
@@ -135,17 +114,6 @@ test('a click on a button does not unfold the row', () => {
   act(() => item.querySelector<HTMLElement>('button[aria-label="pause"]')!.click());
   expect(performed).toEqual([[1, 'pause']]);
   expect(item.getAttribute('aria-expanded')).toBe('false');
-});
-
-test('a row that is far out of sight keeps its height and its name for readers, and draws nothing', () => {
-  const [target] = show(aTask({ name: 'era5.nc' }));
-  const scroll = (isIntersecting: boolean) =>
-    act(() => tell([{ target, isIntersecting } as never], null as never));
-  scroll(false);
-  expect(target.querySelector('.jp-bgdl-Row')!.childElementCount).toBe(0);
-  expect(target.getAttribute('aria-label')).toBe('era5.nc');
-  scroll(true);
-  expect(target.querySelector('.jp-bgdl-Bar')).not.toBeNull();
 });
 
 test('while somebody points at the rows they keep their places, and new ones go to the end', () => {

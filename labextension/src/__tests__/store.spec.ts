@@ -70,9 +70,16 @@ class FakeServer implements IServer {
     return Promise.resolve(null);
   }
 
-  async *tasks(): AsyncIterable<ITaskView[]> {
-    yield await Promise.resolve([aDoneTask({ task_identifier: 70 })]);
-    yield await Promise.resolve([aDoneTask({ task_identifier: 71 })]);
+  async *tasks(_session: string, completed: boolean | null): AsyncGenerator<ITaskView[]> {
+    if (completed !== true) {
+      yield await Promise.resolve([aTask()]);
+      yield await Promise.resolve([aTask({ task_identifier: 2 }), aTask({ task_identifier: 3 })]);
+      yield await Promise.resolve([aTask({ task_identifier: 4 })]);
+    }
+    if (completed !== false) {
+      yield await Promise.resolve([aDoneTask({ task_identifier: 70 })]);
+      yield await Promise.resolve([aDoneTask({ task_identifier: 71 })]);
+    }
   }
 
   explain(): Promise<IExplanation> {
@@ -275,6 +282,34 @@ test('all pages of finished tasks are fetched', async () => {
   connect();
   await store.fetchCompleted('era5');
   expect([...store.tasks('era5').keys()]).toEqual([1, 70, 71]);
+});
+
+test('each call for more brings unfinished tasks that were not known, until all are', async () => {
+  store.watch('era5');
+  connect();
+  const more = async () => {
+    await Promise.all([store.fetchMore('era5'), store.fetchMore('era5')]);
+    return [...store.tasks('era5').keys()];
+  };
+  expect(await more()).toEqual([1, 2, 3]);
+  expect(await more()).toEqual([1, 2, 3, 4]);
+  expect(await more()).toEqual([1, 2, 3, 4, 70, 71]);
+});
+
+test('after a new snapshot, which forgot them, they are fetched again', async () => {
+  store.watch('era5');
+  connect();
+  await store.fetchMore('era5');
+  const only = {
+    type: 'snapshot',
+    watch: 'era5',
+    sessions: [aSession()],
+    tasks: [aTask()]
+  } as const;
+  server.wire.say({ ...only, sessions: [...only.sessions], tasks: [...only.tasks] });
+  expect([...store.tasks('era5').keys()]).toEqual([1]);
+  await store.fetchMore('era5');
+  expect([...store.tasks('era5').keys()]).toEqual([1, 2, 3]);
 });
 
 test('listeners hear of what changed, before and after', () => {

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { IFilter, isFiltering, matches, NO_FILTER } from '../filter';
 import { useHost, useNow, useStore, useWatch } from '../host';
+import { Scroller } from '../scroller';
 import { Store } from '../store';
 import { isActive } from '../traffic';
 import { ISessionView } from '../wire';
@@ -24,6 +25,7 @@ export function Panel(): React.JSX.Element {
   useWatch(null);
   const { sessions } = store;
   const live = store.status === 'connected';
+  const [scroller, setScroller] = React.useState<HTMLElement | null>(null);
   const [filter, setFilter] = React.useState<IFilter | null>(null);
   const shown = filter ? sessions.filter(session => hasMatch(store, session, filter)) : sessions;
   const moving = sessions.filter(isActive).map(({ identifier }) => identifier);
@@ -58,21 +60,23 @@ export function Panel(): React.JSX.Element {
       </header>
       {filter && <FilterBar filter={filter} onChange={setFilter} />}
       <ConnectionBand />
-      <div className="jp-bgdl-Panel-scroll">
-        {shown.length > 0 && store.answered(null) && (
-          <Tree label={trans.__('Transfer sessions')}>
-            {shown.map((session, index) => (
-              <SessionGroup
-                key={session.identifier}
-                session={session}
-                now={now}
-                live={live}
-                position={index + 1}
-                size={shown.length}
-                filter={filter ?? NO_FILTER}
-              />
-            ))}
-          </Tree>
+      <div className="jp-bgdl-Panel-scroll" ref={setScroller}>
+        {shown.length > 0 && scroller && store.answered(null) && (
+          <Scroller.Provider value={scroller}>
+            <Tree label={trans.__('Transfer sessions')}>
+              {shown.map((session, index) => (
+                <SessionGroup
+                  key={session.identifier}
+                  session={session}
+                  now={now}
+                  live={live}
+                  position={index + 1}
+                  size={shown.length}
+                  filter={filter ?? NO_FILTER}
+                />
+              ))}
+            </Tree>
+          </Scroller.Provider>
         )}
         {shown.length === 0 && sessions.length > 0 && (
           <p className="jp-bgdl-Panel-none">

@@ -5,8 +5,8 @@ import * as React from 'react';
 import { entriesOf } from '../entries';
 import { IFilter, isFiltering, matches } from '../filter';
 import { useHost } from '../host';
-import { ISessionView, ITaskView } from '../wire';
-import { compareTasks, lookOf, total } from '../words';
+import { ISessionView } from '../wire';
+import { compareTasks, isFinished, total } from '../words';
 import { Bar } from './Bar';
 import { WaitingBand } from './Band';
 import { figuresOf } from './figures';
@@ -52,6 +52,13 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
   const older = finished.slice(NEWEST);
   const { counts } = session;
   const hidden = filters ? 0 : Math.max(older.length, counts.done + counts.cancelled - NEWEST);
+  /** Of those that would stand among the rows: how many only the server knows. */
+  const unmet = filters
+    ? 0
+    : Math.max(
+        0,
+        total(counts) - counts.done - counts.cancelled - (sorted.length - finished.length)
+      );
   const figures = figuresOf(host, session, now);
   const hasMenu = live && entriesOf(session).length > 0;
 
@@ -65,18 +72,14 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
   const isPartial = sorted.length < total(counts);
   React.useEffect(() => {
     if (filters && live && isPartial) {
-      store.fetchAll(session.identifier).catch(reason => {
-        console.warn('jupyter-bgdl: the tasks to filter could not be fetched', reason);
-      });
+      attempt(store.fetchAll(session.identifier));
     }
   }, [store, filters, live, isPartial, session.identifier]);
 
   const unfold = (wanted: boolean) => {
     setAll(wanted);
     if (wanted && hidden > older.length) {
-      store.fetchCompleted(session.identifier).catch(reason => {
-        console.warn('jupyter-bgdl: the finished tasks could not be fetched', reason);
-      });
+      attempt(store.fetchCompleted(session.identifier));
     }
   };
 
@@ -159,7 +162,14 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
       {open && (
         <>
           <WaitingBand session={session} />
-          <TaskList tasks={rows} now={now} live={live} level={2} />
+          <TaskList
+            tasks={rows}
+            size={rows.length + unmet}
+            now={now}
+            live={live}
+            level={2}
+            onEnd={() => live && unmet > 0 && attempt(store.fetchMore(session.identifier))}
+          />
           {hidden > 0 && (
             <Fold
               open={all}
@@ -175,7 +185,9 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
   );
 }
 
-function isFinished(task: ITaskView): boolean {
-  const look = lookOf(task);
-  return look === 'done' || look === 'cancelled';
+/** What could not be fetched is not shown, and fetched when it is asked for again. */
+function attempt(fetching: Promise<void>): void {
+  fetching.catch(reason => {
+    console.warn('jupyter-bgdl: the tasks could not be fetched', reason);
+  });
 }

@@ -1,38 +1,81 @@
-/** Rows of tasks, a bounded number of them; their order rests while somebody points at them. */
+/** Rows of tasks; their order rests while somebody points at them. */
 
 import * as React from 'react';
+import { Virtuoso } from 'react-virtuoso';
 
 import { useHost } from '../host';
+import { Scroller } from '../scroller';
 import { ITaskView } from '../wire';
 import { Fold } from './Fold';
 import { TaskRow } from './TaskRow';
 
+/** Rows exist so far outside of what can be seen, in pixels: for the arrow keys and fast scrolling. */
+const MARGIN = 600;
+/** Where nothing scrolls by itself, so many rows at a time. */
 const STEP = 200;
 
 export interface ITaskListProps {
   tasks: ITaskView[];
+  /** How many there are, if `tasks` are only the first of them. */
+  size?: number;
   now: number;
   live: boolean;
   level: number;
+  /** Somebody scrolled to the end. */
+  onEnd?: () => void;
 }
 
-export function TaskList({ tasks, now, live, level }: ITaskListProps): React.JSX.Element {
+export function TaskList(props: ITaskListProps): React.JSX.Element {
+  const { tasks, size = tasks.length, now, live, level } = props;
+  const scroller = React.useContext(Scroller);
+  // Here, since a row that is scrolled away is gone.
+  const [open, setOpen] = React.useState<ReadonlySet<number>>(new Set());
+  const onToggle = React.useCallback((number: number, wanted: boolean) => {
+    setOpen(old => {
+      const others = Array.from(old).filter(other => other !== number);
+      return new Set(wanted ? [...others, number] : others);
+    });
+  }, []);
+  const row = (index: number, task: ITaskView) => (
+    <TaskRow
+      key={task.task_identifier}
+      task={task}
+      now={now}
+      live={live}
+      level={level}
+      position={index + 1}
+      size={size}
+      open={open.has(task.task_identifier)}
+      onToggle={onToggle}
+    />
+  );
+  if (!scroller) {
+    return <SomeRows tasks={tasks} level={level} row={row} />;
+  }
+  return (
+    <Virtuoso
+      customScrollParent={scroller}
+      data={tasks}
+      computeItemKey={(_, task) => task.task_identifier}
+      itemContent={row}
+      increaseViewportBy={MARGIN}
+      endReached={props.onEnd}
+    />
+  );
+}
+
+interface ISomeRowsProps {
+  tasks: ITaskView[];
+  level: number;
+  row: (index: number, task: ITaskView) => React.JSX.Element;
+}
+
+function SomeRows({ tasks, level, row }: ISomeRowsProps): React.JSX.Element {
   const { words } = useHost();
   const [limit, setLimit] = React.useState(STEP);
-  const shown = tasks.slice(0, limit);
   return (
     <>
-      {shown.map((task, index) => (
-        <TaskRow
-          key={task.task_identifier}
-          task={task}
-          now={now}
-          live={live}
-          level={level}
-          position={index + 1}
-          size={tasks.length}
-        />
-      ))}
+      {tasks.slice(0, limit).map((task, index) => row(index, task))}
       {tasks.length > limit && (
         <Fold
           open={false}
@@ -59,12 +102,17 @@ export function useRestingOrder(tasks: ITaskView[], resting: boolean): ITaskView
 }
 
 export function keepOrder(tasks: ITaskView[], order: number[]): ITaskView[] {
-  const places = new Map(order.map((number, index) => [number, index]));
-  const place = (task: ITaskView) => places.get(task.task_identifier) ?? Infinity;
-  return [...tasks].sort((a, b) => {
-    const [placeA, placeB] = [place(a), place(b)];
-    return placeA === placeB ? 0 : placeA - placeB;
-  });
+  // In one pass each: there may be 100,000, several times a second.
+  const rest = new Map(tasks.map(task => [task.task_identifier, task]));
+  const kept: ITaskView[] = [];
+  for (const number of order) {
+    const task = rest.get(number);
+    if (task) {
+      kept.push(task);
+      rest.delete(number);
+    }
+  }
+  return [...kept, ...rest.values()];
 }
 
 export interface IResting {

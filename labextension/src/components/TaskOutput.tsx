@@ -4,7 +4,7 @@ import * as React from 'react';
 
 import { useHost, useNow, useStore, useWatch } from '../host';
 import { ConnectionBand } from './Band';
-import { TaskRow } from './TaskRow';
+import { TaskList } from './TaskList';
 import { Tree } from './Tree';
 
 export interface ITaskOutputProps {
@@ -51,7 +51,7 @@ export function TaskOutput({ identifier, number }: ITaskOutputProps): React.JSX.
       {task && (
         <Tree label={trans.__('Transfer session %1', identifier)}>
           <div className="jp-bgdl-View-rows" role="none">
-            <TaskRow task={task} now={now} live={live} level={1} position={1} size={1} />
+            <TaskList tasks={[task]} now={now} live={live} level={1} />
           </div>
         </Tree>
       )}

@@ -4,7 +4,6 @@ import * as React from 'react';
 
 import { bytes, rate as formatRate } from '../format';
 import { TaskAction, useHost } from '../host';
-import { useNearby } from '../nearby';
 import { ITaskView } from '../wire';
 import { Look, lookOf } from '../words';
 import { Bar } from './Bar';
@@ -22,6 +21,9 @@ export interface ITaskRowProps {
   level: number;
   position: number;
   size: number;
+  /** Whether its details are shown. */
+  open: boolean;
+  onToggle: (number: number, open: boolean) => void;
 }
 
 const GLYPHS: { [look in Look]: GlyphName } = {
@@ -48,11 +50,9 @@ const ACTION_GLYPHS: { [action in TaskAction]: GlyphName } = {
 };
 
 export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.JSX.Element {
-  const { task, live } = props;
+  const { task, live, open } = props;
   const { actions, words } = useHost();
-  const [open, setOpen] = React.useState(false);
-  const node = React.useRef<HTMLDivElement>(null);
-  const isDrawn = useNearby(node) || open;
+  const setOpen = (wanted: boolean) => props.onToggle(task.task_identifier, wanted);
   const look = lookOf(task);
   const available = live ? actions.available(task) : [];
 
@@ -95,7 +95,6 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
 
   return (
     <div
-      ref={node}
       className="jp-bgdl-Task"
       role="treeitem"
       aria-level={props.level}
@@ -117,42 +116,38 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
       }}
     >
       <div className="jp-bgdl-Row">
-        {isDrawn && (
-          <>
-            <span className="jp-bgdl-Row-glyph">
-              <Glyph
-                name={look === 'running' && task.kind === 'upload' ? 'upload' : GLYPHS[look]}
-                label={words.look(look, task.kind)}
+        <span className="jp-bgdl-Row-glyph">
+          <Glyph
+            name={look === 'running' && task.kind === 'upload' ? 'upload' : GLYPHS[look]}
+            label={words.look(look, task.kind)}
+          />
+        </span>
+        <Name name={task.name} />
+        <span className="jp-bgdl-Row-host">
+          <bdi>{task.host}</bdi>
+        </span>
+        <Meta {...props} look={look} retry={() => perform('retry')} />
+        <Progress task={task} look={look} />
+        <span className="jp-bgdl-Row-actions">
+          {available
+            .filter(action => action !== 'reveal' || look === 'done')
+            .slice(0, 2)
+            .map(action => (
+              <IconButton
+                key={action}
+                glyph={ACTION_GLYPHS[action]}
+                label={actions.label(action)}
+                onClick={() => perform(action)}
               />
-            </span>
-            <Name name={task.name} />
-            <span className="jp-bgdl-Row-host">
-              <bdi>{task.host}</bdi>
-            </span>
-            <Meta {...props} look={look} retry={() => perform('retry')} />
-            <Progress task={task} look={look} />
-            <span className="jp-bgdl-Row-actions">
-              {available
-                .filter(action => action !== 'reveal' || look === 'done')
-                .slice(0, 2)
-                .map(action => (
-                  <IconButton
-                    key={action}
-                    glyph={ACTION_GLYPHS[action]}
-                    label={actions.label(action)}
-                    onClick={() => perform(action)}
-                  />
-                ))}
-              {available.length > 0 && (
-                <IconButton
-                  glyph="more"
-                  label={words.trans.__('More actions')}
-                  onClick={event => openMenu(event.currentTarget)}
-                />
-              )}
-            </span>
-          </>
-        )}
+            ))}
+          {available.length > 0 && (
+            <IconButton
+              glyph="more"
+              label={words.trans.__('More actions')}
+              onClick={event => openMenu(event.currentTarget)}
+            />
+          )}
+        </span>
       </div>
       {open && <Details task={task} now={props.now} />}
     </div>

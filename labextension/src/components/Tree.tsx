@@ -5,6 +5,8 @@
 
 import * as React from 'react';
 
+import { Scroller, scrollToEdge } from '../scroller';
+
 export interface ITreeProps {
   label: string;
   children: React.ReactNode;
@@ -14,6 +16,7 @@ const ITEM = '[role="treeitem"]';
 
 export function Tree({ label, children }: ITreeProps): React.JSX.Element {
   const node = React.useRef<HTMLDivElement>(null);
+  const scroller = React.useContext(Scroller);
 
   // Items come and go; one of them must be reachable by the tab key.
   React.useEffect(() => {
@@ -34,6 +37,16 @@ export function Tree({ label, children }: ITreeProps): React.JSX.Element {
     const target = event.target as HTMLElement;
     const item = target.closest<HTMLElement>(ITEM);
     if (event.defaultPrevented || !item) {
+      return;
+    }
+    if (scroller && (event.key === 'Home' || event.key === 'End')) {
+      event.preventDefault();
+      event.stopPropagation();
+      const edge = event.key === 'Home' ? 'first' : 'last';
+      scrollToEdge(scroller, edge, () => {
+        const items = itemsOf(node.current);
+        focus(items[edge === 'first' ? 0 : items.length - 1]);
+      });
       return;
     }
     const items = itemsOf(node.current);
