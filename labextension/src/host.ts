@@ -2,6 +2,7 @@
 
 import * as React from 'react';
 
+import { paced } from './pace';
 import { SessionVerb, Store } from './store';
 import { ISessionView, ITaskView } from './wire';
 import { Words } from './words';
@@ -53,20 +54,15 @@ export function useHost(): IHost {
   return host;
 }
 
-/** Redraw when something changes: at most once a frame, and never in a hidden tab. */
+/** Redraw when something changes: at its own pace, and never in a hidden tab. */
 export function useStore(): Store {
   const { store } = useHost();
   const subscribe = React.useCallback(
     (redraw: () => void) => {
-      let frame = 0;
-      const stop = store.subscribe(() => {
-        frame ||= requestAnimationFrame(() => {
-          frame = 0;
-          redraw();
-        });
-      });
+      const pace = paced(redraw);
+      const stop = store.subscribe(pace.ask);
       return () => {
-        cancelAnimationFrame(frame);
+        pace.stop();
         stop();
       };
     },
