@@ -1,5 +1,6 @@
-/** Which tasks of the panel a person wants to see. */
+/** Which tasks of the panel a person wants to see, and in which order. */
 
+import { Order } from './sorting';
 import { ITaskView } from './wire';
 import { Look, lookOf } from './words';
 
@@ -8,9 +9,10 @@ export type Group = 'all' | 'running' | 'waiting' | 'failed' | 'done';
 export interface IFilter {
   text: string;
   group: Group;
+  order: Order;
 }
 
-export const NO_FILTER: IFilter = { text: '', group: 'all' };
+export const NO_FILTER: IFilter = { text: '', group: 'all', order: 'state' };
 
 /** *Waiting* includes what is paused. */
 const GROUPS: { [look in Look]: Group } = {
@@ -27,8 +29,14 @@ const GROUPS: { [look in Look]: Group } = {
   cancelled: 'done'
 };
 
+/** Whether some tasks may be left out. */
 export function isFiltering({ text, group }: IFilter): boolean {
   return text.trim() !== '' || group !== 'all';
+}
+
+/** Whether all tasks have to be known, and none is folded away. */
+export function isAsking(filter: IFilter): boolean {
+  return isFiltering(filter) || filter.order !== NO_FILTER.order;
 }
 
 /** Whether a task is of the group and has all words in its name, host or session. */

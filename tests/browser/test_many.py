@@ -66,3 +66,8 @@ def test_all_of_them_are_scrolled_to_and_only_those_in_sight_exist(panel: Any) -
     expect(head).to_be_focused()
     head.press("End")
     expect(last).to_have_attribute("aria-expanded", "true")
+    panel.get_by_role("button", name="Filter").click()
+    panel.get_by_label("Sort").select_option("Newest first")
+    expect(last).to_have_attribute("aria-posinset", "1")
+    panel.get_by_label("Sort").select_option("By name")
+    expect(first).to_have_attribute("aria-posinset", "1")

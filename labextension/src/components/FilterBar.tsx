@@ -1,9 +1,10 @@
-/** Choosing tasks by their state and by words in their names. */
+/** Choosing tasks by their state and by words in their names, and their order. */
 
 import * as React from 'react';
 
 import { Group, IFilter } from '../filter';
 import { useHost } from '../host';
+import { Order } from '../sorting';
 
 export interface IFilterBarProps {
   filter: IFilter;
@@ -19,6 +20,12 @@ export function FilterBar({ filter, onChange }: IFilterBarProps): React.JSX.Elem
     ['failed', trans.__('Failed')],
     ['done', trans.__('Done')]
   ];
+  const orders: [Order, string][] = [
+    ['state', trans.__('By state')],
+    ['name', trans.__('By name')],
+    ['size', trans.__('Largest first')],
+    ['newest', trans.__('Newest first')]
+  ];
   return (
     <div className="jp-bgdl-FilterBar" role="search" aria-label={trans.__('Filter')}>
       <input
@@ -29,17 +36,41 @@ export function FilterBar({ filter, onChange }: IFilterBarProps): React.JSX.Elem
         value={filter.text}
         onChange={event => onChange({ ...filter, text: event.target.value })}
       />
-      <select
-        aria-label={trans.__('Filter by state')}
+      <Choice
+        label={trans.__('Filter by state')}
+        options={groups}
         value={filter.group}
-        onChange={event => onChange({ ...filter, group: event.target.value as Group })}
-      >
-        {groups.map(([group, label]) => (
-          <option key={group} value={group}>
-            {label}
-          </option>
-        ))}
-      </select>
+        onChange={group => onChange({ ...filter, group })}
+      />
+      <Choice
+        label={trans.__('Sort')}
+        options={orders}
+        value={filter.order}
+        onChange={order => onChange({ ...filter, order })}
+      />
     </div>
+  );
+}
+
+interface IChoiceProps<T> {
+  label: string;
+  options: [T, string][];
+  value: T;
+  onChange: (value: T) => void;
+}
+
+function Choice<T extends string>(props: IChoiceProps<T>): React.JSX.Element {
+  return (
+    <select
+      aria-label={props.label}
+      value={props.value}
+      onChange={event => props.onChange(event.target.value as T)}
+    >
+      {props.options.map(([value, text]) => (
+        <option key={value} value={value}>
+          {text}
+        </option>
+      ))}
+    </select>
   );
 }

@@ -29,6 +29,10 @@ export function Panel(): React.JSX.Element {
   const [filter, setFilter] = React.useState<IFilter | null>(null);
   const shown = filter ? sessions.filter(session => hasMatch(store, session, filter)) : sessions;
   const moving = sessions.filter(isActive).map(({ identifier }) => identifier);
+  const choose = (chosen: IFilter) => {
+    setFilter(chosen);
+    scroller?.scrollTo(0, 0);
+  };
   return (
     <section
       className={live ? 'jp-bgdl-Panel' : 'jp-bgdl-Panel jp-mod-old'}
@@ -58,7 +62,7 @@ export function Panel(): React.JSX.Element {
           />
         )}
       </header>
-      {filter && <FilterBar filter={filter} onChange={setFilter} />}
+      {filter && <FilterBar filter={filter} onChange={choose} />}
       <ConnectionBand />
       <div className="jp-bgdl-Panel-scroll" ref={setScroller}>
         {shown.length > 0 && scroller && store.answered(null) && (

@@ -3,10 +3,11 @@
 import * as React from 'react';
 
 import { entriesOf } from '../entries';
-import { IFilter, isFiltering, matches } from '../filter';
+import { IFilter, isAsking, matches } from '../filter';
 import { useHost } from '../host';
+import { COMPARE } from '../sorting';
 import { ISessionView } from '../wire';
-import { compareTasks, isFinished, total } from '../words';
+import { isFinished, total } from '../words';
 import { Bar } from './Bar';
 import { WaitingBand } from './Band';
 import { figuresOf } from './figures';
@@ -37,23 +38,23 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
   const [all, setAll] = React.useState(false);
   const { resting, handlers } = useResting();
   const sorted = React.useMemo(
-    () => Array.from(store.tasks(session.identifier).values()).sort(compareTasks),
+    () => Array.from(store.tasks(session.identifier).values()).sort(COMPARE[filter.order]),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the map is new when a task is
-    [store.tasks(session.identifier)]
+    [store.tasks(session.identifier), filter.order]
   );
-  const filters = isFiltering(filter);
-  const chosen = filters ? sorted.filter(task => matches(task, filter)) : sorted;
+  const asks = isAsking(filter);
+  const chosen = asks ? sorted.filter(task => matches(task, filter)) : sorted;
   // What is asked for is not folded.
-  const finished = filters ? [] : sorted.filter(isFinished);
+  const finished = asks ? [] : sorted.filter(isFinished);
   const rows = useRestingOrder(
-    [...chosen.filter(task => filters || !isFinished(task)), ...finished.slice(0, NEWEST)],
+    [...chosen.filter(task => asks || !isFinished(task)), ...finished.slice(0, NEWEST)],
     resting
   );
   const older = finished.slice(NEWEST);
   const { counts } = session;
-  const hidden = filters ? 0 : Math.max(older.length, counts.done + counts.cancelled - NEWEST);
+  const hidden = asks ? 0 : Math.max(older.length, counts.done + counts.cancelled - NEWEST);
   /** Of those that would stand among the rows: how many only the server knows. */
-  const unmet = filters
+  const unmet = asks
     ? 0
     : Math.max(
         0,
@@ -71,10 +72,10 @@ export function SessionGroup(props: ISessionGroupProps): React.JSX.Element {
 
   const isPartial = sorted.length < total(counts);
   React.useEffect(() => {
-    if (filters && live && isPartial) {
+    if (asks && live && isPartial) {
       attempt(store.fetchAll(session.identifier));
     }
-  }, [store, filters, live, isPartial, session.identifier]);
+  }, [store, asks, live, isPartial, session.identifier]);
 
   const unfold = (wanted: boolean) => {
     setAll(wanted);
