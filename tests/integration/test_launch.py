@@ -151,9 +151,14 @@ def test_code_was_run_after_the_restart(case: Case) -> None:
     assert case.view["undelivered"] == 3
 
     # A person wants it while the kernel is at work: it comes after that.
-    kernel.client.execute("import time; time.sleep(3); session = 'mine still'")
+    go = case.jupyter.root / f"{case.name}.go"
+    kernel.client.execute(
+        f"import pathlib, time\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.05)\n"
+        "session = 'mine still'"
+    )
     case.until(lambda: case.jupyter.get(f"api/kernels/{kernel.id}")["execution_state"] == "busy")
     case.jupyter.post(f"bgdl/sessions/{case.name}/launch/run")
+    go.touch()
     case.until(lambda: "handed back" in case.log)
     case.until(lambda: not case.view["launch"]["running"])
     assert case.view["launch"]["notice"] is None
