@@ -5,16 +5,13 @@ import { PageConfig, PathExt, URLExt } from '@jupyterlab/coreutils';
 import { CommandRegistry } from '@lumino/commands';
 import { Menu } from '@lumino/widgets';
 
-import { bytes } from './format';
+import { confirmed, mustAsk } from './confirm';
 import { IActions, TaskAction } from './host';
 import { contentsPath } from './paths';
 import { SessionMenu } from './sessionMenu';
 import { SessionVerb, Store, TaskVerb } from './store';
 import { ISessionView, ITaskView } from './wire';
 import { Words } from './words';
-
-/** Losing more than this asks first. */
-const ASK_FROM = 1e9;
 
 /** What the application around us can do. */
 export interface IApplication {
@@ -84,7 +81,11 @@ export class Actions implements IActions {
   }
 
   perform(task: ITaskView, action: TaskAction): void {
-    this.attempt(this._perform(task, action));
+    this.attempt(this._perform([task], action));
+  }
+
+  performTogether(tasks: ITaskView[], action: TaskAction): void {
+    this.attempt(this._perform(tasks, action));
   }
 
   runLaunchCell(session: string): void {
@@ -151,64 +152,24 @@ export class Actions implements IActions {
     Clipboard.copyToSystem(text);
   }
 
-  private async _perform(task: ITaskView, action: TaskAction): Promise<void> {
+  private async _perform(tasks: ITaskView[], action: TaskAction): Promise<void> {
     if (action === 'reveal') {
-      return this._reveal(task);
+      return this._reveal(tasks[0]);
     }
-    if (await this._confirmed(task, action)) {
-      if (action === 'remove') {
-        await this._store.remove(task);
-      } else {
-        await this._store.act(task, VERBS[action]);
+    if (await confirmed(tasks, action, this._words)) {
+      const act = (task: ITaskView) =>
+        action === 'remove' ? this._store.remove(task) : this._store.act(task, VERBS[action]);
+      const results = await Promise.allSettled(tasks.map(act));
+      const failed = results.find(result => result.status === 'rejected');
+      if (failed) {
+        throw failed.reason;
       }
     }
   }
 
-  /** Cancelling loses what was moved, removing a failed download too: ask if that is much. */
-  private async _confirmed(task: ITaskView, action: TaskAction): Promise<boolean> {
-    if (!this._asks(task, action)) {
-      return true;
-    }
-    const { trans } = this._words;
-    const keep = trans.__('Keep');
-    const name = task.name;
-    const amount = bytes(task.received);
-    const [title, body, verb] =
-      action === 'remove'
-        ? [
-            trans.__('Remove this download?'),
-            trans.__('%1 of “%2” were fetched and will be deleted.', amount, name),
-            trans.__('Remove')
-          ]
-        : task.kind === 'upload'
-          ? [
-              trans.__('Cancel this upload?'),
-              trans.__('%1 of “%2” were sent and will have to be sent again.', amount, name),
-              trans.__('Cancel upload')
-            ]
-          : [
-              trans.__('Cancel this download?'),
-              trans.__('%1 of “%2” were fetched and will be deleted.', amount, name),
-              trans.__('Cancel download')
-            ];
-    const result = await showDialog({
-      title,
-      body,
-      buttons: [Dialog.cancelButton({ label: keep }), Dialog.warnButton({ label: verb })],
-      defaultButton: 0
-    });
-    return result.button.accept;
-  }
-
-  private _asks(task: ITaskView, action: TaskAction): boolean {
-    const holds = task.error !== null && task.kind === 'download';
-    const loses = action === 'cancel' || (action === 'remove' && holds);
-    return loses && task.received > ASK_FROM;
-  }
-
   private _menuLabel(action: TaskAction): string {
     const label = this.label(action);
-    return this._chosen && this._asks(this._chosen, action) ? `${label}…` : label;
+    return this._chosen && mustAsk([this._chosen], action) ? `${label}…` : label;
   }
 
   private _revealable(task: ITaskView): string | null {

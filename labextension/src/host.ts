@@ -15,6 +15,8 @@ export interface IActions {
   available(task: ITaskView): TaskAction[];
   label(action: TaskAction): string;
   perform(task: ITaskView, action: TaskAction): void;
+  /** The same with each, having asked once; of those that fail, the person hears of the first. */
+  performTogether(tasks: ITaskView[], action: TaskAction): void;
   /** Open the menu with all actions at a point of the window. */
   menu(task: ITaskView, x: number, y: number): void;
   /** Whether a notebook (absolute path) can be opened from here. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,10 @@ MANY = 3000
 
 
 @pytest.fixture
-def panel(page: Page, lab: Any, lab_transfers: Any, files: Any) -> Any:
-    """Open, with a session of MANY paused tasks."""
+def panel(
+    page: Page, lab: Any, lab_transfers: Any, files: Any, request: pytest.FixtureRequest
+) -> Iterator[Any]:
+    """Open, with a session "many" of so many paused tasks."""
     lab_transfers.attach("many")
     url = files.address("many.bin", size=1000)
     tasks = [
@@ -22,15 +26,17 @@ def panel(page: Page, lab: Any, lab_transfers: Any, files: Any) -> Any:
             "destination": f"{lab.root}/many/part-{number:04}.bin",
             "resume": False,
         }
-        for number in range(1, MANY + 1)
+        for number in range(1, request.param + 1)
     ]
     lab.rest("POST", "/bgdl/sessions/many/tasks", {"tasks": tasks})
     page.goto(lab.address("lab?reset"))
     expect(page.locator(".jp-Launcher")).to_be_visible()
     page.locator('.jp-SideBar .lm-TabBar-tab[data-id="jupyter-bgdl-panel"]').click()
-    return page.locator("#jupyter-bgdl-panel")
+    yield page.locator("#jupyter-bgdl-panel")
+    lab.rest("DELETE", "/bgdl/sessions/many")
 
 
+@pytest.mark.parametrize("panel", [MANY], indirect=True)
 def test_all_of_them_are_scrolled_to_and_only_those_in_sight_exist(panel: Any) -> None:
     rows = panel.locator(".jp-bgdl-Task")
     first = panel.get_by_role("treeitem", name="part-0001.bin")
@@ -71,3 +77,22 @@ def test_all_of_them_are_scrolled_to_and_only_those_in_sight_exist(panel: Any) -
     expect(last).to_have_attribute("aria-posinset", "1")
     panel.get_by_label("Sort").select_option("By name")
     expect(first).to_have_attribute("aria-posinset", "1")
+
+
+@pytest.mark.parametrize("panel", [12], indirect=True)
+def test_several_are_selected_and_cancelled_together(panel: Any, lab: Any, shots: Path) -> None:
+    row = panel.locator('[data-session="many"] .jp-bgdl-Task')
+    row.nth(1).click(modifiers=["ControlOrMeta"])
+    row.nth(4).click(modifiers=["Shift"])
+    row.nth(0).press("Control+Space")
+    bar = panel.get_by_role("toolbar", name="Selected tasks")
+    expect(bar).to_contain_text("5 selected")
+    expect(row.nth(3)).to_have_attribute("aria-selected", "true")
+    expect(row.nth(5)).to_have_attribute("aria-selected", "false")
+    panel.screenshot(path=shots / "real-selected.png")
+    bar.get_by_text("Cancel").click()
+    expect(row.first).to_have_attribute("aria-label", "part-0006.bin")
+    counts = lab.rest("GET", "/bgdl/sessions/many")["counts"]
+    assert counts["cancelled"] == 5
+    bar.get_by_role("button", name="Clear selection").click()
+    expect(bar).to_have_count(0)

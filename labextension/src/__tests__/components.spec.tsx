@@ -5,8 +5,10 @@ import { Name } from '../components/Name';
 import { keepOrder, TaskList } from '../components/TaskList';
 import { salient } from '../components/SessionOutput';
 import { merge } from '../components/Log';
+import { SelectionBar } from '../components/SelectionBar';
 import { Tree } from '../components/Tree';
 import { HostProvider, IActions, IHost, TaskAction } from '../host';
+import { Selection } from '../selection';
 import { Store } from '../store';
 import { ITaskView } from '../wire';
 import { aDoneTask, aTask, words } from './views';
@@ -135,4 +137,67 @@ test('a line of the log is there once', () => {
   const line = (number: number) => ({ number, time: 0, source: 'server' as const, text: '' });
   const merged = merge([line(1), line(2)], [line(2), line(3)]);
   expect(merged.map(each => each.number)).toEqual([1, 2, 3]);
+});
+
+test('Ctrl chooses one task more, Shift all from there, and neither unfolds', () => {
+  const tasks = [1, 2, 3, 4].map(task_identifier => aTask({ task_identifier }));
+  const heard: number[][] = [];
+  const selection = {
+    has: (task: ITaskView) => task.task_identifier === 4,
+    toggle: (task: ITaskView) => heard.push([task.task_identifier]),
+    add: (several: ITaskView[]) => heard.push(several.map(task => task.task_identifier))
+  };
+  const host: IHost = { store: { reading: () => null } as unknown as Store, words, actions };
+  act(() =>
+    root.render(
+      <HostProvider value={host}>
+        <Selection.Provider value={selection}>
+          <Tree label="tasks">
+            <TaskList tasks={tasks} now={3000} live level={1} />
+          </Tree>
+        </Selection.Provider>
+      </HostProvider>
+    )
+  );
+  const items = Array.from(node.querySelectorAll<HTMLElement>('[role="treeitem"]'));
+  const click = (item: HTMLElement, keys: MouseEventInit) =>
+    act(() => void item.dispatchEvent(new MouseEvent('click', { bubbles: true, ...keys })));
+  click(items[2], { ctrlKey: true });
+  click(items[0], { shiftKey: true });
+  expect(heard).toEqual([[3], [1, 2, 3]]);
+  expect(items.map(item => item.getAttribute('aria-selected'))).toEqual([
+    'false',
+    'false',
+    'false',
+    'true'
+  ]);
+  expect(items.every(item => item.getAttribute('aria-expanded') === 'false')).toBe(true);
+});
+
+test('what is chosen together is done with those that it fits', () => {
+  const failed = aDoneTask({ task_identifier: 2, error: { code: 'http_status', message: 'no' } });
+  const together: [number[], TaskAction][] = [];
+  const doing = {
+    ...actions,
+    performTogether: (tasks: ITaskView[], action: TaskAction) =>
+      together.push([tasks.map(task => task.task_identifier), action])
+  } as IActions;
+  const host: IHost = { store: {} as Store, words, actions: doing };
+  const chosen = [aTask(), failed, aTask({ task_identifier: 3 })];
+  act(() =>
+    root.render(
+      <HostProvider value={host}>
+        <SelectionBar chosen={chosen} live onClear={() => undefined} />
+      </HostProvider>
+    )
+  );
+  const buttons = Array.from(node.querySelectorAll<HTMLElement>('.jp-bgdl-Link'));
+  expect(buttons.map(button => button.textContent)).toEqual(['pause', 'retry', 'cancel', 'remove']);
+  act(() => buttons.forEach(button => button.click()));
+  expect(together).toEqual([
+    [[1, 3], 'pause'],
+    [[2], 'retry'],
+    [[1, 3], 'cancel'],
+    [[2], 'remove']
+  ]);
 });

@@ -5,6 +5,7 @@ import * as React from 'react';
 import { IFilter, isFiltering, matches, NO_FILTER } from '../filter';
 import { useHost, useNow, useStore, useWatch } from '../host';
 import { Scroller } from '../scroller';
+import { Selection, useSelection } from '../selection';
 import { Store } from '../store';
 import { isActive } from '../traffic';
 import { ISessionView } from '../wire';
@@ -14,6 +15,7 @@ import { DiskFooter } from './DiskFooter';
 import { Empty } from './Empty';
 import { FilterBar } from './FilterBar';
 import { IconButton } from './IconButton';
+import { SelectionBar } from './SelectionBar';
 import { SessionGroup } from './SessionGroup';
 import { Tree } from './Tree';
 
@@ -26,6 +28,7 @@ export function Panel(): React.JSX.Element {
   const { sessions } = store;
   const live = store.status === 'connected';
   const [scroller, setScroller] = React.useState<HTMLElement | null>(null);
+  const { selection, chosen, clear } = useSelection(store);
   const [filter, setFilter] = React.useState<IFilter | null>(null);
   const shown = filter ? sessions.filter(session => hasMatch(store, session, filter)) : sessions;
   const moving = sessions.filter(isActive).map(({ identifier }) => identifier);
@@ -63,23 +66,26 @@ export function Panel(): React.JSX.Element {
         )}
       </header>
       {filter && <FilterBar filter={filter} onChange={choose} />}
+      {chosen.length > 0 && <SelectionBar chosen={chosen} live={live} onClear={clear} />}
       <ConnectionBand />
       <div className="jp-bgdl-Panel-scroll" ref={setScroller}>
         {shown.length > 0 && scroller && store.answered(null) && (
           <Scroller.Provider value={scroller}>
-            <Tree label={trans.__('Transfer sessions')}>
-              {shown.map((session, index) => (
-                <SessionGroup
-                  key={session.identifier}
-                  session={session}
-                  now={now}
-                  live={live}
-                  position={index + 1}
-                  size={shown.length}
-                  filter={filter ?? NO_FILTER}
-                />
-              ))}
-            </Tree>
+            <Selection.Provider value={selection}>
+              <Tree label={trans.__('Transfer sessions')}>
+                {shown.map((session, index) => (
+                  <SessionGroup
+                    key={session.identifier}
+                    session={session}
+                    now={now}
+                    live={live}
+                    position={index + 1}
+                    size={shown.length}
+                    filter={filter ?? NO_FILTER}
+                  />
+                ))}
+              </Tree>
+            </Selection.Provider>
           </Scroller.Provider>
         )}
         {shown.length === 0 && sessions.length > 0 && (

@@ -5,6 +5,7 @@ import { Virtuoso } from 'react-virtuoso';
 
 import { useHost } from '../host';
 import { Scroller } from '../scroller';
+import { ISelection, Selection } from '../selection';
 import { ITaskView } from '../wire';
 import { Fold } from './Fold';
 import { TaskRow } from './TaskRow';
@@ -36,6 +37,8 @@ export function TaskList(props: ITaskListProps): React.JSX.Element {
       return new Set(wanted ? [...others, number] : others);
     });
   }, []);
+  const selection = React.useContext(Selection);
+  const onChoose = useChoosing(tasks, selection);
   const row = (index: number, task: ITaskView) => (
     <TaskRow
       key={task.task_identifier}
@@ -47,6 +50,8 @@ export function TaskList(props: ITaskListProps): React.JSX.Element {
       size={size}
       open={open.has(task.task_identifier)}
       onToggle={onToggle}
+      chosen={selection?.has(task)}
+      onChoose={onChoose}
     />
   );
   if (!scroller) {
@@ -61,6 +66,32 @@ export function TaskList(props: ITaskListProps): React.JSX.Element {
       increaseViewportBy={MARGIN}
       endReached={props.onEnd}
     />
+  );
+}
+
+/** Chooses a task; `extend`: all from the one that was chosen before. */
+function useChoosing(
+  tasks: ITaskView[],
+  selection: ISelection | null
+): (task: ITaskView, extend: boolean) => void {
+  const latest = React.useRef(tasks);
+  const anchor = React.useRef<number | null>(null);
+  React.useEffect(() => {
+    latest.current = tasks;
+  });
+  return React.useCallback(
+    (task, extend) => {
+      const places = [anchor.current, task.task_identifier].map(number =>
+        latest.current.findIndex(each => each.task_identifier === number)
+      );
+      if (extend && !places.includes(-1)) {
+        selection?.add(latest.current.slice(Math.min(...places), Math.max(...places) + 1));
+      } else {
+        selection?.toggle(task);
+        anchor.current = task.task_identifier;
+      }
+    },
+    [selection]
   );
 }
 

@@ -24,6 +24,10 @@ export interface ITaskRowProps {
   /** Whether its details are shown. */
   open: boolean;
   onToggle: (number: number, open: boolean) => void;
+  /** Whether it is one of those that are chosen; undefined: here, none can be. */
+  chosen: boolean | undefined;
+  /** `extend`: with all from the one that was chosen before. */
+  onChoose: (task: ITaskView, extend: boolean) => void;
 }
 
 const GLYPHS: { [look in Look]: GlyphName } = {
@@ -73,6 +77,9 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
       Delete: () => perform('cancel', 'remove'),
       ContextMenu: () => openMenu(event.currentTarget)
     };
+    if (props.chosen !== undefined && (event.ctrlKey || event.shiftKey)) {
+      keys[' '] = () => props.onChoose(task, event.shiftKey);
+    }
     if (open) {
       keys.ArrowLeft = keys.Escape = () => setOpen(false);
     } else {
@@ -106,7 +113,22 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
       data-look={look}
       data-task={task.task_identifier}
       onKeyDown={onKeyDown}
-      onClick={() => setOpen(!open)}
+      aria-selected={props.chosen}
+      onMouseDown={event => {
+        // Else the browser would select the text in between.
+        if (event.shiftKey && props.chosen !== undefined) {
+          event.preventDefault();
+        }
+      }}
+      onClick={event => {
+        const { ctrlKey, metaKey, shiftKey } = event;
+        if (props.chosen !== undefined && (ctrlKey || metaKey || shiftKey)) {
+          event.currentTarget.focus();
+          props.onChoose(task, shiftKey);
+        } else {
+          setOpen(!open);
+        }
+      }}
       onContextMenu={event => {
         if (available.length > 0) {
           event.preventDefault();

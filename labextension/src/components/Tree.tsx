@@ -6,6 +6,7 @@
 import * as React from 'react';
 
 import { Scroller, scrollToEdge } from '../scroller';
+import { Selection } from '../selection';
 
 export interface ITreeProps {
   label: string;
@@ -17,6 +18,7 @@ const ITEM = '[role="treeitem"]';
 export function Tree({ label, children }: ITreeProps): React.JSX.Element {
   const node = React.useRef<HTMLDivElement>(null);
   const scroller = React.useContext(Scroller);
+  const isMultiselectable = React.useContext(Selection) !== null;
 
   // Items come and go; one of them must be reachable by the tab key.
   React.useEffect(() => {
@@ -80,6 +82,7 @@ export function Tree({ label, children }: ITreeProps): React.JSX.Element {
     <div
       ref={node}
       role="tree"
+      aria-multiselectable={isMultiselectable}
       aria-label={label}
       className="jp-bgdl-Tree"
       onKeyDown={onKeyDown}
