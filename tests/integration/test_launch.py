@@ -163,7 +163,7 @@ def test_code_was_run_after_the_restart(case: Case) -> None:
     case.until(lambda: not case.view["launch"]["running"])
     assert case.view["launch"]["notice"] is None
     assert kernel.run("print(type(session).__name__)") == "Session\n"
-    assert case.view["undelivered"] == 0
+    case.until(lambda: case.view["undelivered"] == 0)
     assert int(case.effect.split()[0]) == kernel.pid
     kernel.close()
 
