@@ -7,6 +7,7 @@ import { Menu } from '@lumino/widgets';
 
 import { confirmed, mustAsk } from './confirm';
 import { IActions, TaskAction } from './host';
+import { Insertion } from './insertion';
 import { contentsPath } from './paths';
 import { SessionMenu } from './sessionMenu';
 import { SessionVerb, Store, TaskVerb } from './store';
@@ -18,6 +19,7 @@ export interface IApplication {
   commands: CommandRegistry;
   /** Whether there is a file browser on this page (in Notebook 7: only on the tree page). */
   hasFileBrowser: boolean;
+  insertion: Insertion;
 }
 
 export class Actions implements IActions {
@@ -37,6 +39,11 @@ export class Actions implements IActions {
       });
     }
     const { trans } = this._words;
+    this._commands.addCommand('insert-path', {
+      label: trans.__('Insert path at cursor'),
+      isEnabled: () => this._application.insertion.isPossible,
+      execute: () => this._chosen && this.insertPath(this._chosen)
+    });
     const copies: [string, string, (task: ITaskView) => string | null | undefined][] = [
       ['copy-address', trans.__('Copy address'), task => task.url],
       ['copy-path', trans.__('Copy path'), task => task.path],
@@ -126,11 +133,23 @@ export class Actions implements IActions {
     menu.addItem({ command: 'copy-address' });
     if (task.path !== null) {
       menu.addItem({ command: 'copy-path' });
+      menu.addItem({ command: 'insert-path' });
     }
     if (task.error) {
       menu.addItem({ command: 'copy-error' });
     }
     menu.open(x, y);
+  }
+
+  pathLiteral({ path }: ITaskView): string | null {
+    return path === null ? null : this._application.insertion.spell(path, this._store.root);
+  }
+
+  insertPath(task: ITaskView): void {
+    const text = this.pathLiteral(task);
+    if (text !== null) {
+      this.attempt(this._application.insertion.insert(text));
+    }
   }
 
   canOpen(path: string): boolean {

@@ -14,6 +14,7 @@ import { ITransferSessions } from './token';
 export const NEW_DOWNLOAD = 'jupyter-bgdl:new-download';
 const DOWNLOAD_HERE = 'jupyter-bgdl:download-here';
 const PAUSE_ALL = 'jupyter-bgdl:pause-all';
+const INSERT_PATH = 'jupyter-bgdl:insert-path';
 const RESUME_ALL = 'jupyter-bgdl:resume-all';
 
 const LISTING = '.jp-DirListing-content';
@@ -70,6 +71,15 @@ export const commands: JupyterFrontEndPlugin<void> = {
       label: trans.__('Resume all downloads'),
       isEnabled: () => host.store.sessions.some(({ counts }) => counts.suspended > 0),
       execute: given => host.actions.actOnAll(named(given), 'resume')
+    });
+    app.commands.addCommand(INSERT_PATH, {
+      label: trans.__('Insert path of a downloaded file'),
+      execute: async ({ session, task }) => {
+        const number = Number(task);
+        if (isText(session) && (await host.store.fetchTask(session, number))) {
+          host.actions.insertPath(host.store.task(session, number)!);
+        }
+      }
     });
     for (const command of [NEW_DOWNLOAD, PAUSE_ALL, RESUME_ALL]) {
       palette?.addItem({ command, category: trans.__('Downloads') });

@@ -19,6 +19,10 @@ export interface IActions {
   performTogether(tasks: ITaskView[], action: TaskAction): void;
   /** Open the menu with all actions at a point of the window. */
   menu(task: ITaskView, x: number, y: number): void;
+  /** The path of its file as code of the current notebook; null: it has none (yet). */
+  pathLiteral(task: ITaskView): string | null;
+  /** Write that at the cursor, if there is one. */
+  insertPath(task: ITaskView): void;
   /** Whether a notebook (absolute path) can be opened from here. */
   canOpen(path: string): boolean;
   open(path: string): void;

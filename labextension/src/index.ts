@@ -13,6 +13,7 @@ import { around } from './around';
 import { commands } from './commands';
 import { IHost } from './host';
 import { downloadIcon } from './icon';
+import { Insertion } from './insertion';
 import { OPEN, PANEL_ID, PanelWidget } from './panel';
 import { OutputRenderer } from './renderer';
 import { Server } from './server';
@@ -37,7 +38,9 @@ const sessions: JupyterFrontEndPlugin<ITransferSessions> = {
   ): IHost => {
     const words = new Words((translator ?? nullTranslator).load('jupyter_bgdl'));
     const store = new Store(new Server(app.serviceManager.serverSettings));
-    const application = { commands: app.commands, hasFileBrowser: browser !== null };
+    const insertion = new Insertion(app);
+    const { commands } = app;
+    const application = { commands, hasFileBrowser: browser !== null, insertion };
     new Announcer(store, words);
     // From the page's start: a browser opens one websocket to a host at a time, and the one of a
     // notebook whose kernel is busy can take a minute.

@@ -265,7 +265,7 @@ def test_panel_in_every_state(
     script.play(page, 40)
     rows = panel.locator(".jp-bgdl-Row")
     assert {round(row.bounding_box()["height"]) for row in rows.all()} == {52}
-    expect(panel.get_by_text(re.compile(r"^\d min left$")).first).to_be_visible()
+    expect(panel.get_by_text(re.compile(r"^\d+\smin\sleft$")).first).to_be_visible()
     expect(panel.get_by_text(re.compile(r"Starts (tonight|tomorrow) at 02:02"))).to_be_visible()
     expect(panel.get_by_text(HOSTILE)).to_be_visible()
     panel.screenshot(path=shots / f"panel-{theme}.png")

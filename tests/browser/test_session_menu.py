@@ -62,6 +62,8 @@ def test_a_session_is_paused_and_its_launch_cell_shown_disabled_and_run(
     panel.get_by_role("button", name="Pause all").click()
     expect(row).to_have_attribute("data-look", "paused")
     expect(panel.get_by_role("button", name="Pause all")).to_have_count(0)
+    panel.get_by_role("button", name="Resume all").click()
+    expect(row).to_have_attribute("data-look", "running")
 
 
 def test_what_is_over_is_cleaned_up_once_a_person_said_so(

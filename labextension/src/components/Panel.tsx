@@ -32,6 +32,9 @@ export function Panel(): React.JSX.Element {
   const [filter, setFilter] = React.useState<IFilter | null>(null);
   const shown = filter ? sessions.filter(session => hasMatch(store, session, filter)) : sessions;
   const moving = sessions.filter(isActive).map(({ identifier }) => identifier);
+  const paused = sessions
+    .filter(({ counts }) => counts.suspended > 0)
+    .map(({ identifier }) => identifier);
   const choose = (chosen: IFilter) => {
     setFilter(chosen);
     scroller?.scrollTo(0, 0);
@@ -62,6 +65,13 @@ export function Panel(): React.JSX.Element {
             glyph="paused"
             label={trans.__('Pause all')}
             onClick={() => actions.actOnAll(moving, 'suspend')}
+          />
+        )}
+        {live && moving.length === 0 && paused.length > 0 && (
+          <IconButton
+            glyph="resume"
+            label={trans.__('Resume all')}
+            onClick={() => actions.actOnAll(paused, 'resume')}
           />
         )}
       </header>

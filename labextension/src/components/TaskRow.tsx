@@ -112,6 +112,11 @@ export const TaskRow = React.memo(function TaskRow(props: ITaskRowProps): React.
       tabIndex={-1}
       data-look={look}
       data-task={task.task_identifier}
+      draggable={look === 'done' && task.path !== null}
+      onDragStart={event => {
+        event.dataTransfer.setData('text/plain', actions.pathLiteral(task) ?? '');
+        event.dataTransfer.effectAllowed = 'copy';
+      }}
       onKeyDown={onKeyDown}
       aria-selected={props.chosen}
       onMouseDown={event => {
