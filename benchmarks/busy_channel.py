@@ -17,7 +17,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from jupyter_bgdl.messages import ClientMessage, ServerMessage, Snapshot, State, Watch
+from jupyter_bgdl.messages import ClientMessage, ServerMessage, Snapshot, State, Unwatch, Watch
 from jupyter_bgdl.model import Counts, OwnerView, Phase, SessionView, TaskState, TaskView
 from jupyter_bgdl.server.watching import COUNTS_INTERVAL, INTERVAL
 
@@ -97,6 +97,8 @@ class _Handler(WebSocketHandler):
             tasks = self.channel.tasks(1) if asked.tasks else None
             await self._say(Snapshot(asked.session, [self.channel.session()], tasks))
             self.speaker = self.speaker or asyncio.create_task(self._speak())
+        elif isinstance(asked, Unwatch) and asked.tasks:
+            self.with_tasks = False
 
     async def _speak(self) -> None:
         first = TASKS_IN_A_MESSAGE + 1

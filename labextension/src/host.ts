@@ -84,6 +84,28 @@ export function useWatch(session: string | null): void {
   React.useEffect(() => store.watch(session), [store, session]);
 }
 
+/** As {@link useWatch}, while the page is in the foreground: else it is told counts alone. */
+export function useWatchInSight(session: string | null): void {
+  const { store } = useHost();
+  React.useEffect(() => {
+    let stop: (() => void) | null = null;
+    const look = () => {
+      if (document.hidden) {
+        stop?.();
+        stop = null;
+      } else {
+        stop ??= store.watch(session);
+      }
+    };
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      document.removeEventListener('visibilitychange', look);
+      stop?.();
+    };
+  }, [store, session]);
+}
+
 /** Seconds since the epoch, once a second; stands still in a hidden tab. */
 export function useNow(): number {
   const [now, setNow] = React.useState(() => Math.floor(Date.now() / 1000));

@@ -12,6 +12,11 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 MB = 1_000_000
+BACKGROUND = """hidden => {
+  Object.defineProperty(document, 'hidden', { get: () => hidden, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+}"""
+"""What a page finds when another tab is in front: without a screen, Chromium hides none."""
 
 
 @pytest.fixture
@@ -204,3 +209,14 @@ def test_a_page_has_one_socket_and_is_told_of_tasks_only_while_somebody_looks(
     before = told[: told.index(second)]
     tasks = [task for message in [*before, second] for task in message.get("tasks") or []]
     assert [task["name"] for task in tasks if task["session"] == "looked-at"] == ["l.bin"]
+
+    # Another tab in front: bytes move on, and of those this page is told the sum.
+    with ours.expect_event("framesent", lambda text: '"unwatch"' in text):
+        page.evaluate(BACKGROUND, True)
+    for _ in range(2):  # one may have been on its way
+        with ours.expect_event("framereceived", lambda text: '"state"' in text) as heard:
+            pass
+    assert json.loads(heard.value)["tasks"] == []
+    expect(row(page.locator("#jupyter-bgdl-panel"), "l.bin")).to_be_visible()
+    with ours.expect_event("framereceived", lambda text: '"snapshot"' in text):
+        page.evaluate(BACKGROUND, False)

@@ -3,7 +3,7 @@
 import * as React from 'react';
 
 import { IFilter, isFiltering, matches, NO_FILTER } from '../filter';
-import { useHost, useNow, useStore, useWatch } from '../host';
+import { useHost, useNow, useStore, useWatchInSight } from '../host';
 import { Scroller } from '../scroller';
 import { Selection, useSelection } from '../selection';
 import { Store } from '../store';
@@ -24,9 +24,10 @@ export function Panel(): React.JSX.Element {
   const { trans } = words;
   const store = useStore();
   const now = useNow();
-  useWatch(null);
+  useWatchInSight(null);
   const { sessions } = store;
   const live = store.status === 'connected';
+  const answered = useOnce(store.answered(null));
   const [scroller, setScroller] = React.useState<HTMLElement | null>(null);
   const { selection, chosen, clear } = useSelection(store);
   const [filter, setFilter] = React.useState<IFilter | null>(null);
@@ -79,7 +80,7 @@ export function Panel(): React.JSX.Element {
       {chosen.length > 0 && <SelectionBar chosen={chosen} live={live} onClear={clear} />}
       <ConnectionBand />
       <div className="jp-bgdl-Panel-scroll" ref={setScroller}>
-        {shown.length > 0 && scroller && store.answered(null) && (
+        {shown.length > 0 && scroller && answered && (
           <Scroller.Provider value={scroller}>
             <Selection.Provider value={selection}>
               <Tree label={trans.__('Transfer sessions')}>
@@ -106,7 +107,7 @@ export function Panel(): React.JSX.Element {
             </button>
           </p>
         )}
-        {sessions.length === 0 && live && store.answered(null) && <Empty />}
+        {sessions.length === 0 && live && answered && <Empty />}
       </div>
       <DiskFooter sessions={sessions} now={now} live={live} />
     </section>
@@ -121,4 +122,13 @@ function hasMatch(store: Store, session: ISessionView, filter: IFilter): boolean
     tasks.size < total(session.counts) ||
     Array.from(tasks.values()).some(task => matches(task, filter))
   );
+}
+
+/** True once it was: a page that comes back shows what it knew, until it is told more. */
+function useOnce(happens: boolean): boolean {
+  const [happened, setHappened] = React.useState(happens);
+  if (happens && !happened) {
+    setHappened(true);
+  }
+  return happened || happens;
 }
