@@ -11,7 +11,7 @@ import { Fold } from './Fold';
 import { TaskRow } from './TaskRow';
 
 /** Rows exist so far outside of what can be seen, in pixels: for the arrow keys and fast scrolling. */
-const MARGIN = 600;
+const MARGIN = 250;
 /** Where nothing scrolls by itself, so many rows at a time. */
 const STEP = 200;
 
