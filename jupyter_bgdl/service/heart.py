@@ -334,8 +334,8 @@ class Heart:
         return settled
 
     async def numbered(self, user: str, identifier: str, numbers: list[int]) -> list[TaskView]:
-        rows = self._tasks.by_numbers(self.sessions.get(user, identifier), numbers)
-        views = {row["number"]: self._tasks.view(row) for row in rows}
+        found = self._tasks.views(self.sessions.get(user, identifier), numbers)
+        views = {view.task_identifier: view for view in found}
         return [views[number] for number in numbers]
 
     async def task_view(self, user: str, identifier: str, number: int) -> TaskView:

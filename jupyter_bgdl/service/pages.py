@@ -65,6 +65,5 @@ class Pages:
                 session = self._sessions.get(user, identifier)
                 if identifier in sessions:
                     seen.append(self._views.session(session))
-                changed = self._tasks.by_numbers(session, numbers.get(identifier, []))
-                views += [self._tasks.view(row) for row in changed]
+                views += self._tasks.views(session, numbers.get(identifier, []))
         return seen, views

@@ -64,8 +64,12 @@ SELECT * FROM tasks WHERE id IN (SELECT value FROM json_each(:tasks));
 -- name: task_by_number
 SELECT * FROM tasks WHERE session = :session AND number = :number;
 
--- name: tasks_by_number
-SELECT * FROM tasks
+-- name: views_by_number
+-- What a TaskView is made of and no more: there may be 100,000.
+SELECT id, session, number, generation, phase, waiting_for, due, reason, spec, priority, host, name,
+    attempts, resumed, received, total, response, challenge, source, path, verified,
+    length_unverified, error_code, error_message, created_at, completed_at
+FROM tasks
 WHERE session = :session AND number IN (SELECT value FROM json_each(:numbers)) ORDER BY number;
 
 -- name: tasks_page

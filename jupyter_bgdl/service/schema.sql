@@ -180,7 +180,8 @@ CREATE TABLE tasks (
     created_at REAL NOT NULL,
     completed_at REAL,
 
-    condition TEXT NOT NULL GENERATED ALWAYS AS (CASE
+    -- Not checked to be not NULL: that would compute it with each write.
+    condition TEXT GENERATED ALWAYS AS (CASE
         WHEN phase IN ('suspended', 'waiting') THEN phase
         WHEN phase <> 'completed' THEN 'running'
         WHEN error_code IS NULL THEN 'done'
@@ -188,7 +189,7 @@ CREATE TABLE tasks (
         ELSE 'failed' END) VIRTUAL,
 
     -- 1: it belongs to no kernel, so nothing is told of it (model.TaskSpec).
-    unattended INTEGER NOT NULL GENERATED ALWAYS AS (
+    unattended INTEGER GENERATED ALWAYS AS (
         coalesce(CAST(spec AS TEXT) ->> '$.unattended', 0)) VIRTUAL,
 
     UNIQUE (session, number),

@@ -64,9 +64,10 @@ class Tasks:
             raise TaskNotFound(f"The session {session['identifier']!r} has no task {number}.")
         return row
 
-    def by_numbers(self, session: Row, numbers: Iterable[int]) -> list[Row]:
-        """Those that there are, in the order of their numbers."""
-        return self._ledger.all("tasks_by_number", session=session["id"], numbers=as_json(numbers))
+    def views(self, session: Row, numbers: Iterable[int]) -> list[TaskView]:
+        """Of those that there are, in the order of their numbers."""
+        rows = self._ledger.each("views_by_number", session=session["id"], numbers=as_json(numbers))
+        return [self.view(row) for row in rows]
 
     def view(self, row: Row) -> TaskView:
         return self._views.task(row, self._sessions.name(row["session"])[1])
