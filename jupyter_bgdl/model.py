@@ -540,6 +540,11 @@ class Failure(Struct, frozen=True):
     error: ErrorView
 
 
+def credentials_name(pid: int) -> str:
+    """In the runtime folder, of the server's process."""
+    return f"bgdl-{pid}.json"
+
+
 class Credentials(Struct, frozen=True, kw_only=True):
     """The file that lets the kernels of a server in: 0600, in the runtime folder."""
 
@@ -549,3 +554,6 @@ class Credentials(Struct, frozen=True, kw_only=True):
     pid: int
     certificate: str | None = None
     """Path of the PEM certificate to trust if the server speaks TLS."""
+    ledger_owner: str | None = None
+    """Path of the file that says which server has the ledger (``owner_file``): another one of the
+    same user may, and its file of this kind lies beside this one."""

@@ -3,7 +3,8 @@
     server_url=, token=  →  the credentials file  →  a hub's variables  →  the running server
 
 The credentials file is named by an environment variable that the extension gives to the kernels
-that its server starts. The last way serves kernels of a server whose extension came later.
+that its server starts. Where another server of the same user has the ledger, the kernel speaks to
+that one (fault P6). The last way serves kernels of a server whose extension came later.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import msgspec
 
+from jupyter_bgdl import owner_file, process
 from jupyter_bgdl.errors import ServerNotFound
-from jupyter_bgdl.model import ENVIRONMENT, TOKEN_HEADER, Credentials
+from jupyter_bgdl.model import ENVIRONMENT, TOKEN_HEADER, Credentials, credentials_name
 
 _NO_SERVER = (
     "No Jupyter server was found. In a notebook: restart the kernel, so that it learns of its "
@@ -68,15 +70,31 @@ def _explicit(url: str, token: str | None) -> Server:
 
 
 def _from_credentials(path: Path) -> Server:
-    try:
-        credentials = msgspec.json.decode(path.read_bytes(), type=Credentials)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise ServerNotFound(f"The credentials file {path} can't be read: {error}") from error
+    credentials = _credentials(path)
+    if (other := _ledger_owner(credentials)) is not None:
+        beside = path.with_name(credentials_name(other))
+        if beside.exists():
+            credentials = _credentials(beside)
     if not credentials.url:
         raise ServerNotFound(_ON_SOCKET)
     return Server(
         credentials.url, {TOKEN_HEADER: credentials.token}, certificate=credentials.certificate
     )
+
+
+def _credentials(path: Path) -> Credentials:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Credentials)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ServerNotFound(f"The credentials file {path} can't be read: {error}") from error
+
+
+def _ledger_owner(own: Credentials) -> int | None:
+    """The process of another living server of this host, if that has the ledger."""
+    owner = owner_file.read(Path(own.ledger_owner)) if own.ledger_owner else None
+    if owner is None or owner.pid == own.pid or owner.host != process.host():
+        return None
+    return owner.pid if process.process_started(owner.pid) is not None else None
 
 
 def _running(pid: str, token: str | None) -> Server:

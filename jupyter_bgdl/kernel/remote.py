@@ -63,10 +63,14 @@ class Remote:
             return (await self._client.fetch(request)).body
         except HTTPClientError as error:
             raise _failure(error, server) from error
+        except ConnectionRefusedError as error:
+            self.find_again()
+            if self._server == server:
+                raise _no_answer(server, error) from error
+            # It had the ledger, and another one has it now. That one has heard nothing of this.
+            return await self.ask(method, path, body)
         except OSError as error:
-            raise errors.ServerNotFound(
-                f"The Jupyter server at {server.url} does not answer: {error}"
-            ) from error
+            raise _no_answer(server, error) from error
 
     async def open_channel(self) -> Socket:
         server = self._server
@@ -96,6 +100,10 @@ def _tls_context(server: Server) -> ssl.SSLContext | None:
     # It is made out to a public name, not to loopback.
     context.check_hostname = False
     return context
+
+
+def _no_answer(server: Server, error: OSError) -> errors.ServerNotFound:
+    return errors.ServerNotFound(f"The Jupyter server at {server.url} does not answer: {error}")
 
 
 def _failure(error: HTTPClientError, server: Server) -> errors.BackgroundTransferError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from jupyter_bgdl.model import ENVIRONMENT, Credentials
+from jupyter_bgdl.model import ENVIRONMENT, Credentials, credentials_name
 
 _EVERYWHERE = {"", "*", "0.0.0.0", "localhost"}  # noqa: S104 - compared with, not bound to
 
@@ -33,7 +33,7 @@ class CredentialsFile:
 
     def __init__(self, folder: Path) -> None:
         self.pid = os.getpid()
-        self.path = folder / f"bgdl-{self.pid}.json"
+        self.path = folder / credentials_name(self.pid)
 
     def write(self, credentials: Credentials) -> None:
         """Write the file (0600 from the first moment, whatever the umask) and name it in the

@@ -28,6 +28,7 @@ from traitlets import (
     validate,
 )
 
+from jupyter_bgdl import owner_file
 from jupyter_bgdl.engine.local import LocalEngine
 from jupyter_bgdl.engine.network_policy import Gate
 from jupyter_bgdl.engine.protocol import Limits, NetworkMode, NetworkPolicy
@@ -299,6 +300,7 @@ class BackgroundTransfers(ExtensionApp):
             token=self._context.secret,
             pid=self._credentials.pid,
             certificate=str(_absolute(serverapp.certfile)) if tls else None,
+            ledger_owner=str(owner_file.path_in(_absolute(self.state_dir))),
         )
         await asyncio.to_thread(self._credentials.write, credentials)
 

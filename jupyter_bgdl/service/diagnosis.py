@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
+from jupyter_bgdl import owner_file
 from jupyter_bgdl.model import PROTOCOL
-from jupyter_bgdl.service import owner_file
 from jupyter_bgdl.service.conditions import on_battery
 from jupyter_bgdl.service.engagements import Engagements
 from jupyter_bgdl.service.ledger import Ledger

@@ -38,6 +38,7 @@ from jupyter_bgdl.model import (
     TaskSpec,
     TaskView,
 )
+from jupyter_bgdl.owner_file import BEAT
 from jupyter_bgdl.properties import TaskChange
 from jupyter_bgdl.resume_data import CancelReply, ResumeRequest
 from jupyter_bgdl.service import destinations, staging
@@ -52,7 +53,6 @@ from jupyter_bgdl.service.launches import Launches
 from jupyter_bgdl.service.ledger import Ledger, as_json
 from jupyter_bgdl.service.leftovers import Leftovers
 from jupyter_bgdl.service.metrics import metrics_of
-from jupyter_bgdl.service.owner_file import BEAT
 from jupyter_bgdl.service.pages import MAX_ACTIVE, Pages
 from jupyter_bgdl.service.pausing import Pausing
 from jupyter_bgdl.service.places import Places

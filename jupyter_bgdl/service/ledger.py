@@ -24,8 +24,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from jupyter_bgdl import owner_file
 from jupyter_bgdl.errors import ServerUnavailable
-from jupyter_bgdl.service import owner_file
 from jupyter_bgdl.service.drafts import Drafts, Row
 from jupyter_bgdl.service.queries import migrations, queries
 
@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(self, state_dir: Path, url: str | None = None) -> None:
         self.path = state_dir / "ledger.db"
-        self.owner_path = state_dir / "owner.json"
+        self.owner_path = owner_file.path_in(state_dir)
         self.url = url
         self._db: sqlite3.Connection | None = None
         self._queries = queries()

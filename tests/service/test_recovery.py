@@ -17,10 +17,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from jupyter_bgdl import process
+from jupyter_bgdl import owner_file, process
 from jupyter_bgdl.errors import ServerUnavailable
 from jupyter_bgdl.model import EventKind, Phase, WaitingFor
-from jupyter_bgdl.service import owner_file
 from jupyter_bgdl.service.ledger import Ledger
 
 U, S = "server", "era5"

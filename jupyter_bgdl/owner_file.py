@@ -41,6 +41,10 @@ class Owner(Struct, frozen=True):
         )
 
 
+def path_in(state_dir: Path) -> Path:
+    return state_dir / "owner.json"
+
+
 def read(path: Path) -> Owner | None:
     """None: there is none, or it cannot be understood."""
     try:
