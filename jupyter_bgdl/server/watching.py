@@ -79,6 +79,9 @@ class Watching:
 
     def unwatch(self, session: str | None, *, tasks: bool = True) -> None:
         (self._watched if tasks else self._counted).discard(session)
+        if None not in self._watched:
+            # There may be 100,000 of them. Those that changed are few, and may just have ended.
+            self._added = deque(one for one in self._added if one[0] in self._watched)
 
     def changed(self, change: Change) -> None:
         """Note the change if it is of a session that is watched."""

@@ -162,3 +162,17 @@ async def test_who_counts_is_told_of_a_few_tasks_that_ended(watching: Any) -> No
         watching.changed(TaskEnded("server", "s", number))
     await reader.taken.get()
     assert views.asked == [(set(), {("s", number) for number in range(20)})]
+
+
+async def test_who_stops_watching_is_told_no_more_of_many_new_tasks(watching: Any) -> None:
+    watching, views, reader = watching
+    for _ in range(4):
+        reader.ready.release()
+    await watching.watch(None, tasks=False)
+    await reader.taken.get()
+    watching.changed(TasksAdded("server", "s", 1, 100_000))
+    await reader.taken.get()
+    watching.unwatch("s")
+    watching.changed(StateChanged("server", "s"))
+    await reader.taken.get()
+    assert [len(tasks) for _, tasks in views.asked] == [500, 0]
