@@ -92,9 +92,11 @@ async def watched(product: Product, page: LabPage, pieces: Pieces, job: tuple[st
 
 
 def latencies(written: list[float], seen: list[tuple[float, float]]) -> list[float]:
-    """For each piece but the last, after which there is no bar any more, in ms."""
+    """For each piece, in ms, but those that came with the last, when the bar goes."""
     times = []
-    for number, when in enumerate(written[:-1], 1):
+    for number, when in enumerate(written, 1):
+        if when > written[-1] - LIMIT / 1e3:
+            break
         wanted = 100 * number / len(written) - BAR_STEP
         shown = next((moment for moment, percent in seen if percent >= wanted), None)
         if shown is None:
