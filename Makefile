@@ -106,6 +106,11 @@ soak: system setup  ## 1,000 kills at random system calls, 100 power cuts, 100,0
 browser: system setup  ## only the tests in a real Chromium
 	$(BIN)/pytest tests/browser
 
+.PHONY: audit
+audit: setup  ## ask which weaknesses of the dependencies are known, and say what could not be asked
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python .ci/audit > docs/audit.txt; found=$$?; \
+		cat docs/audit.txt; exit $$found
+
 .PHONY: strip
 strip: system setup  ## draw the README's picture of the story anew, in a real JupyterLab
 	$(BIN)/pytest -q tests/browser/test_story.py
