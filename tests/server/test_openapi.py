@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -168,3 +171,24 @@ def test_real_answers_are_as_it_says(
     assert call("POST", "/bgdl/clean", {"session": "open api"})["error"]["code"] == "not_found"
     operations = {o["operationId"] for v in document["paths"].values() for o in v.values()}
     assert call.called == operations - {"channel"}
+
+
+def test_nothing_generated_from_it_breaks_the_server(server: Any, tmp_path: Path) -> None:
+    """Over 1,000 requests, right and wrong ones: no 5xx, and no status that is not documented."""
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("schemathesis"), "run"),
+            server.url + "bgdl/openapi.json",
+            *("--header", f"Authorization: token {server.token}"),
+            *("--checks", "not_a_server_error,status_code_conformance"),
+            *("--phases", "examples,coverage,fuzzing", "--max-examples", "5"),
+            *("--seed", "1", "--generation-database", "none", "--no-color"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    generated = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert generated, done.stdout[-5000:]
+    assert int(generated[1]) == int(generated[2]) > 1000
