@@ -69,6 +69,14 @@ test('T16: a hostile name, reason, host and address are text', () => {
   expect(item.textContent).toContain(html);
 });
 
+test('T25: a task whose certificates are not checked says so', () => {
+  const [checked, unchecked] = show(aTask(), aTask({ task_identifier: 2, verify: false }));
+  press(checked, 'Enter');
+  press(unchecked, 'Enter');
+  expect(checked.textContent).not.toContain('Certificate');
+  expect(unchecked.textContent).toContain('Certificatenot checked');
+});
+
 test('T16: a name that turns the writing direction is isolated, and disguises nothing', () => {
   act(() => root.render(<Name name={'invoice\u202efdp.exe-and-more'} />));
   expect(Array.from(node.querySelectorAll('bdi'), part => part.textContent).join('')).toBe(

@@ -61,6 +61,14 @@ export function Details({ task, now }: IDetailsProps): React.JSX.Element {
           </dd>
         </>
       )}
+      {!task.verify && (
+        <>
+          <dt>{trans.__('Certificate')}</dt>
+          <dd>
+            <span>{trans.__('not checked, as was asked for')}</span>
+          </dd>
+        </>
+      )}
       {etag && (
         <>
           <dt>{trans.__('Version')}</dt>
