@@ -180,6 +180,7 @@ def test_T2_T20_each_operation_asks_for_the_right_that_it_needs() -> None:
     assert executes == {
         "launch_cell",
         "register_launch_cell",
+        "switch_launch",
         "run_launch_cell",
         "check_launch_cell",
     }
